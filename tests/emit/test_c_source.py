@@ -1,0 +1,124 @@
+"""The generated C: a golden file, the tables, and that compilers take it without a warning."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tinyiree.emit.c_source import render
+from tinyiree.emit.program import IoTensor, Program, place
+from tinyiree.errors import TinyireeError
+from tinyiree.firmware import RUNTIME_DIRECTORY
+from tinyiree.iree.schedule import Buffer, Copy, Dispatch, Fill, Schedule, Span
+from tinyiree.passes.plan_memory import PlanMemory
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def wake_word() -> Program:
+    """Two inputs and outputs, every kind of step, equal binding runs, a function called twice."""
+    schedule = Schedule(
+        buffers=(
+            Buffer("input", 100),
+            Buffer("input", 16),
+            Buffer("transient", 200),
+            Buffer("output", 10),
+            Buffer("output", 16),
+        ),
+        inputs=(0, 1),
+        outputs=(3, 4),
+        steps=(
+            Fill(Span(2, 0, 200), 0x80, 1),
+            Dispatch("wake_dispatch_0", 0, (Span(0, 0, 100), Span(2, 0, 200)), (False, True)),
+            Dispatch("wake_dispatch_1", 1, (Span(2, 0, 200), Span(3, 0, 10)), (False, True)),
+            Dispatch("wake_dispatch_0", 2, (Span(0, 0, 100), Span(2, 0, 200)), (False, True)),
+            Copy(Span(1, 0, 16), Span(4, 0, 16)),
+        ),
+    )
+    return place(
+        "wake",
+        "wake_linked_library_query",
+        ("wake_dispatch_0", "wake_dispatch_1"),
+        (
+            IoTensor("audio", (1, 10, 10), "int8", 0.05, -7, 100),
+            IoTensor("state", (1, 4), "float32", None, None, 16),
+        ),
+        (
+            IoTensor("scores", (1, 10), "int8", 0.00390625, -128, 10),
+            IoTensor("next_state", (1, 4), "float32", None, None, 16),
+        ),
+        schedule,
+        PlanMemory(),
+    )
+
+
+def single() -> Program:
+    """One input and one output: their names carry no number."""
+    schedule = Schedule(
+        (Buffer("input", 4), Buffer("output", 4)),
+        (0,),
+        (1,),
+        (Dispatch("one_dispatch_0", 0, (Span(0, 0, 4), Span(1, 0, 4)), (False, True)),),
+    )
+    return place(
+        "one",
+        "one_dispatch_0_library_query",
+        ("one_dispatch_0",),
+        (IoTensor("x", (1, 4), "int8", 0.1, 3, 4),),
+        (IoTensor("y", (1, 4), "int8", 0.25, 0, 4),),
+        schedule,
+        PlanMemory(),
+    )
+
+
+@pytest.mark.parametrize("program", [wake_word(), single()], ids=lambda p: p.name)
+def test_golden(program: Program, request: pytest.FixtureRequest) -> None:
+    for text, suffix in zip(render(program), (".h", ".c"), strict=True):
+        path = GOLDEN / f"{program.name}{suffix}"
+        if request.config.getoption("--update-golden"):
+            path.write_text(text)
+        assert text == path.read_text(), f"{path} differs; review with --update-golden"
+
+
+def test_compiles_without_warnings(tmp_path: Path) -> None:
+    for program in (wake_word(), single()):
+        header, source = render(program)
+        (tmp_path / f"{program.name}.h").write_text(header)
+        (tmp_path / f"{program.name}.c").write_text(source)
+        command = [sys.executable, "-m", "ziglang", "cc", "-target", "thumb-freestanding-eabi"]
+        command += ["-mcpu=cortex_m4", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+        command += [f"-I{RUNTIME_DIRECTORY}", "-c", f"{program.name}.c", "-o", "x.o"]
+        run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stderr
+
+
+def test_a_buffer_lives_until_its_last_step() -> None:
+    program = wake_word()
+    assert [(alive.first, alive.last) for alive in program.lifetimes] == [
+        (-1, 3),  # audio: read by the second call of wake_dispatch_0
+        (-1, 4),  # state: copied at the end
+        (0, 3),
+        (2, 5),  # scores: read by the application
+        (4, 5),
+    ]
+
+
+def test_an_output_that_is_an_input_has_its_address() -> None:
+    schedule = Schedule((Buffer("input", 8),), (0,), (0,), ())
+    tensor = IoTensor("x", (8,), "int8", None, None, 8)
+    program = place("same", "", (), (tensor,), (tensor,), schedule, PlanMemory())
+    header, source = render(program)
+    assert "SAME_INPUT_OFFSET 0" in header
+    assert "SAME_OUTPUT_OFFSET 0" in header
+    assert ".query = NULL" in source
+    assert ".step_count = 0" in source
+
+
+def test_too_many_steps_are_refused() -> None:
+    step = Fill(Span(0, 0, 4), 0, 1)
+    schedule = Schedule((Buffer("input", 4),), (0,), (0,), (step,) * 70_000)
+    tensor = IoTensor("x", (4,), "int8", None, None, 4)
+    program = place("long", "", (), (tensor,), (tensor,), schedule, PlanMemory())
+    with pytest.raises(TinyireeError, match="70000 steps"):
+        render(program)

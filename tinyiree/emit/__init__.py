@@ -1,0 +1,1 @@
+"""The compiled schedule as C, and what it says about memory."""

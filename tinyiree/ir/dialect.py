@@ -1,0 +1,144 @@
+"""The operators of the normal form as data: what each takes, has and gives.
+
+The meaning of each operator is in README.md beside this file.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+AttributeKind = Literal["i64", "f64", "bool", "str", "i64[]", "f64[]"]
+ElementType = Literal["f32", "i8", "i32"]
+
+
+@dataclass(frozen=True)
+class OpSpec:
+    """What the verifier knows of one operator.
+
+    Attributes:
+        name: full name, such as ``nn.conv2d``.
+        operands: least and greatest number of operands (None: no upper limit).
+        attributes: required attributes and their kinds.
+        data: element types that the first operand may have.
+        result: element types that the result may have; ``None``: that of the first operand.
+        summary: one line for ``tinyiree ops``.
+    """
+
+    name: str
+    operands: tuple[int, int | None]
+    attributes: dict[str, AttributeKind]
+    data: tuple[ElementType, ...]
+    result: tuple[ElementType, ...] | None
+    summary: str
+
+    @property
+    def is_integer(self) -> bool:
+        """True for the operators of the integer-only dialect."""
+        return self.name.startswith("qnn.")
+
+
+_WINDOW: dict[str, AttributeKind] = {"kernel": "i64[]", "strides": "i64[]", "padding": "i64[]"}
+_CONV: dict[str, AttributeKind] = {
+    "strides": "i64[]",
+    "padding": "i64[]",
+    "dilations": "i64[]",
+    "groups": "i64",
+}
+_QUANTIZATION: dict[str, AttributeKind] = {"scales": "f64[]", "zero_points": "i64[]", "axis": "i64"}
+_CLAMP: dict[str, AttributeKind] = {"clamp_min": "i64", "clamp_max": "i64"}
+_OUT: dict[str, AttributeKind] = {"output_zero_point": "i64", **_CLAMP}
+_IN_OUT: dict[str, AttributeKind] = {"input_zero_point": "i64", **_OUT}
+_RESCALE: dict[str, AttributeKind] = {"multiplier": "i64", "shift": "i64"}
+_TWO_IN: dict[str, AttributeKind] = {"a_zero_point": "i64", "b_zero_point": "i64", **_OUT}
+
+_FLOAT: tuple[ElementType, ...] = ("f32",)
+_INT8: tuple[ElementType, ...] = ("i8",)
+_ANY: tuple[ElementType, ...] = ("f32", "i8", "i32")
+
+OPS: tuple[OpSpec, ...] = (
+    OpSpec("nn.conv2d", (2, 3), _CONV, _FLOAT, None, "2-D and 1-D convolution, grouped, depthwise"),
+    OpSpec("nn.fully_connected", (2, 3), {}, _FLOAT, None, "linear layer"),
+    OpSpec("nn.batch_matmul", (2, 2), {}, _FLOAT, None, "matrix product of two activations"),
+    OpSpec("nn.batch_norm", (5, 5), {"epsilon": "f64"}, _FLOAT, None, "batch normalization"),
+    OpSpec("nn.clamp", (1, 1), {"min": "f64", "max": "f64"}, _FLOAT, None, "relu, relu6, hardtanh"),
+    OpSpec("nn.unary", (1, 1), {"fn": "str", "alpha": "f64"}, _FLOAT, None, "elementwise function"),
+    OpSpec("nn.softmax", (1, 1), {}, _FLOAT, None, "softmax over the last axis"),
+    OpSpec("nn.log_softmax", (1, 1), {}, _FLOAT, None, "log-softmax over the last axis"),
+    OpSpec("nn.add", (2, 2), {}, _FLOAT, None, "addition with broadcasting"),
+    OpSpec("nn.sub", (2, 2), {}, _FLOAT, None, "subtraction with broadcasting"),
+    OpSpec("nn.mul", (2, 2), {}, _FLOAT, None, "multiplication with broadcasting"),
+    OpSpec("nn.max_pool2d", (1, 1), {**_WINDOW, "dilations": "i64[]"}, _ANY, None, "max pooling"),
+    OpSpec(
+        "nn.avg_pool2d",
+        (1, 1),
+        {**_WINDOW, "count_include_pad": "bool"},
+        _FLOAT,
+        None,
+        "average pooling",
+    ),
+    OpSpec("nn.mean", (1, 1), {"axes": "i64[]"}, _FLOAT, None, "mean over axes"),
+    OpSpec("nn.argmax", (1, 1), {"axis": "i64"}, ("f32", "i8"), ("i32",), "index of the maximum"),
+    OpSpec("nn.concat", (1, None), {"axis": "i64"}, _ANY, None, "concatenation"),
+    OpSpec("nn.reshape", (1, 1), {}, _ANY, None, "reshape"),
+    OpSpec("nn.transpose", (1, 1), {"permutation": "i64[]"}, _ANY, None, "permutation of axes"),
+    OpSpec(
+        "nn.pad",
+        (1, 1),
+        {"low": "i64[]", "high": "i64[]", "value": "f64"},
+        _ANY,
+        None,
+        "constant padding",
+    ),
+    OpSpec(
+        "nn.slice", (1, 1), {"offsets": "i64[]", "strides": "i64[]"}, _ANY, None, "strided slice"
+    ),
+    OpSpec("nn.upsample_nearest", (1, 1), {"factors": "i64[]"}, _ANY, None, "nearest upsampling"),
+    OpSpec("nn.quantize", (1, 1), _QUANTIZATION, _FLOAT, _INT8, "float to int8"),
+    OpSpec("nn.dequantize", (1, 1), _QUANTIZATION, ("i8", "i32"), _FLOAT, "integer to float"),
+    OpSpec("qnn.conv2d", (5, 5), {**_CONV, **_IN_OUT}, _INT8, None, "integer convolution"),
+    OpSpec("qnn.fully_connected", (5, 5), _IN_OUT, _INT8, None, "integer linear layer"),
+    OpSpec("qnn.batch_matmul", (2, 2), {**_TWO_IN, **_RESCALE}, _INT8, None, "integer product"),
+    OpSpec(
+        "qnn.add",
+        (2, 2),
+        {**_TWO_IN, "a_multiplier": "i64", "b_multiplier": "i64", "shift": "i64"},
+        _INT8,
+        None,
+        "integer addition and subtraction",
+    ),
+    OpSpec("qnn.mul", (2, 2), {**_TWO_IN, **_RESCALE}, _INT8, None, "integer multiplication"),
+    OpSpec("qnn.avg_pool2d", (3, 3), {**_WINDOW, **_IN_OUT}, _INT8, None, "integer average pool"),
+    OpSpec(
+        "qnn.mean", (1, 1), {"axes": "i64[]", **_IN_OUT, **_RESCALE}, _INT8, None, "integer mean"
+    ),
+    OpSpec("qnn.requantize", (1, 1), {**_IN_OUT, **_RESCALE}, _INT8, None, "change of scale"),
+    OpSpec("qnn.clamp", (1, 1), _CLAMP, _INT8, None, "integer clamp"),
+    OpSpec("qnn.lookup", (2, 2), {}, _INT8, None, "table of 256 entries"),
+    OpSpec(
+        "qnn.softmax", (2, 2), {"numerator": "i64", "shift": "i64", **_OUT}, _INT8, None, "softmax"
+    ),
+    OpSpec(
+        "qnn.log_softmax",
+        (3, 3),
+        {"input_multiplier": "i64", "log_base": "i64", **_RESCALE, **_OUT},
+        _INT8,
+        None,
+        "integer log-softmax",
+    ),
+)
+
+SPECS: dict[str, OpSpec] = {spec.name: spec for spec in OPS}
+
+UNARY_FUNCTIONS: tuple[str, ...] = (
+    "sigmoid",
+    "tanh",
+    "hard_swish",
+    "hard_sigmoid",
+    "leaky_relu",
+    "silu",
+    "gelu",
+    "elu",
+    "abs",
+    "neg",
+    "exp",
+    "sqrt",
+)

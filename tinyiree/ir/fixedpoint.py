@@ -1,0 +1,59 @@
+"""Fixed-point rescaling: how a real factor becomes an int32 multiplier and a right shift.
+
+``R(acc; m, r) = (int64(acc) * m + 2**(r-1)) >> r`` rounds half up, once. The encoding is the one of
+Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+Inference", section 2.2, with a single rounding.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+MIN_SHIFT = 1
+MAX_SHIFT = 62
+
+
+def encode(factor: float) -> tuple[int, int]:
+    """The multiplier ``m`` and shift ``r`` with ``m * 2**-r`` nearest to a factor.
+
+    Args:
+        factor: finite, in [0, 2**29]; a quotient of scales, which fits with room to spare.
+
+    Returns:
+        m in [2**30, 2**31) unless the factor is zero or denormally small, and r in [1, 62].
+
+    Raises:
+        ValueError: the factor is negative, not finite, or too large.
+    """
+    if not math.isfinite(factor) or factor < 0 or factor > 2**29:
+        raise ValueError(f"a rescaling factor must be in [0, 2**29], found {factor}")
+    if factor == 0:
+        return 0, MIN_SHIFT
+    mantissa, exponent = math.frexp(factor)
+    multiplier, shift = round(mantissa * 2**31), 31 - exponent
+    if multiplier == 2**31:
+        multiplier, shift = 2**30, shift - 1
+    if shift > MAX_SHIFT:
+        multiplier, shift = round(factor * 2.0**MAX_SHIFT), MAX_SHIFT
+    return multiplier, shift
+
+
+def encode_all(factors: npt.ArrayLike) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """``encode`` for every element: two int32 arrays of the same shape."""
+    array = np.asarray(factors, np.float64)
+    pairs = [encode(float(factor)) for factor in array.ravel()]
+    multipliers = np.array([m for m, _ in pairs], np.int32).reshape(array.shape)
+    shifts = np.array([r for _, r in pairs], np.int32).reshape(array.shape)
+    return multipliers, shifts
+
+
+def rescale(
+    accumulator: npt.ArrayLike, multiplier: npt.ArrayLike, shift: npt.ArrayLike
+) -> npt.NDArray[np.int64]:
+    """R of the module docstring, broadcasting; the reference for all kernels."""
+    acc = np.asarray(accumulator, np.int64)
+    m = np.asarray(multiplier, np.int64)
+    r = np.asarray(shift, np.int64)
+    result: npt.NDArray[np.int64] = (acc * m + (np.int64(1) << (r - 1))) >> r
+    return result
