@@ -24,6 +24,11 @@ settings.load_profile("tinyiree")
 DataFile = Callable[[str], Path]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--update-golden`` rewrites golden files; a person reviews the difference."""
+    parser.addoption("--update-golden", action="store_true", default=False)
+
+
 def _require(command: str, package: str) -> str:
     """Return the path of a command, or skip the test with the command's name and package."""
     path = shutil.which(command)

@@ -6,14 +6,10 @@ and what it must print. The reader refuses unknown keys, so a typing error is ne
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import re
-import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +17,7 @@ from numpy.typing import NDArray
 
 from tinyiree.data import data_folder, models_folder
 from tinyiree.errors import TinyireeError
+from tinyiree.python_file import load_object
 
 if TYPE_CHECKING:
     from torch import nn
@@ -229,51 +226,3 @@ def _checked(file: Path, raw: dict[str, Any]) -> Sample:
         accuracy_floor=floor,
         expect=raw["expect"],
     )
-
-
-def load_object(spec: str, base: Path | None = None) -> Any:
-    """The object NAME of "FILE.py:NAME"; a relative FILE starts at `base` (default: here).
-
-    A file is executed once per process, so two names of one file share its module.
-
-    Raises:
-        TinyireeError: `spec` has another form, the file is absent or fails, or NAME is not in it.
-    """
-    file, colon, name = spec.rpartition(":")
-    if not colon or not file.endswith(".py") or not name.isidentifier():
-        raise TinyireeError(f"{spec!r}: expected FILE.py:NAME; name a Python file and an object")
-    path = ((base or Path.cwd()) / Path(file).expanduser()).resolve()
-    if not path.is_file():
-        raise TinyireeError(f"{spec}: {path} is not there; correct the path")
-    module = _load_module(path)
-    if not hasattr(module, name):
-        public = sorted(x for x in vars(module) if not x.startswith("_"))
-        raise TinyireeError(
-            f"{spec}: {path} has no {name}: expected one of {', '.join(public)}; name one of these"
-        )
-    return getattr(module, name)
-
-
-def _load_module(path: Path) -> ModuleType:
-    # Every sample has a model.py and a data.py: the name must come from the whole path.
-    name = f"tinyiree_file_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}_{path.stem}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise TinyireeError(f"{path}: cannot be loaded as a Python file; rename it to end in .py")
-    module = importlib.util.module_from_spec(spec)
-    # Registered before it runs: dataclasses and torch.export look a class's module up by name.
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except TinyireeError:
-        del sys.modules[name]
-        raise
-    except Exception as error:
-        del sys.modules[name]
-        raise TinyireeError(
-            f"{path}: running the file failed with {type(error).__name__}: {error}; "
-            "make sure that `python` can import it"
-        ) from error
-    return module

@@ -1,7 +1,7 @@
 """250 CIFAR-10 test images from $TINYIREE_DATA/cifar10_test_dev250.npz, normalized.
 
-There are no training images, so the 250 are divided: 64, with their mirror images, calibrate the
-quantization (which sees no label); the other 186 are the test set. `everything` gives all 250.
+There are no training images, so mirror images of 64 of them calibrate the quantization (which sees
+no label), and all 250 are the test set.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 Labelled = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
-def everything() -> Labelled:
+def test() -> Labelled:
     """All images float32 [250, 3, 32, 32], normalized, and labels int64 [250].
 
     Raises:
@@ -45,20 +45,9 @@ def everything() -> Labelled:
 
 
 def calibration() -> NDArray[np.float32]:
-    """The first 64 images and their mirror images, float32 [128, 3, 32, 32].
+    """Mirror images of the first 64, float32 [64, 3, 32, 32].
 
     Raises:
         TinyireeError: the file is not there or has not the expected arrays.
     """
-    x = everything()[0][:CALIBRATION_COUNT]
-    return np.concatenate([x, x[..., ::-1]])
-
-
-def test() -> Labelled:
-    """The images that do not calibrate, float32 [186, 3, 32, 32], and labels int64 [186].
-
-    Raises:
-        TinyireeError: the file is not there or has not the expected arrays.
-    """
-    x, y = everything()
-    return x[CALIBRATION_COUNT:], y[CALIBRATION_COUNT:]
+    return np.ascontiguousarray(test()[0][:CALIBRATION_COUNT, ..., ::-1])

@@ -13,7 +13,8 @@ from torch import nn
 import tinyiree
 from tinyiree import samples
 from tinyiree.errors import TinyireeError
-from tinyiree.samples import Sample, load_object
+from tinyiree.python_file import load_object
+from tinyiree.samples import Sample
 
 NAMES = samples.names()
 # Bytes of committed weights; resnet20 has none, its checkpoint is a data file.
@@ -60,8 +61,8 @@ def test_manifest_is_complete(name: str) -> None:
     for file in ("README.md", "model.py", "data.py"):
         assert (sample.folder / file).is_file(), file
     # The expectation accepts a good line for this sample and refuses one missed comparison.
-    assert re.search(sample.expect, f"boot\n{name}: 12 of 12 samples bit-exact\n")
-    assert not re.search(sample.expect, f"{name}: 11 of 12 samples bit-exact\n")
+    assert re.search(sample.expect, f"boot\n{name} on rv32imc: 12 of 12 samples bit-exact\n")
+    assert not re.search(sample.expect, f"{name} on rv32imc: 11 of 12 samples bit-exact\n")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -136,7 +137,7 @@ def test_mnist_float_accuracy_on_all_images() -> None:
 
 def test_resnet20_float_accuracy_on_all_images() -> None:
     sample = _with_files("resnet20")
-    x, y = load_object("data.py:everything", sample.folder)()
+    x, y = load_object("data.py:test", sample.folder)()
     torch.set_num_threads(1)
     with torch.no_grad():
         right = sample.load_model()(torch.from_numpy(x)).argmax(1).numpy() == y

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tinyiree.cache import cache_folder
 from tinyiree.errors import TinyireeError
 from tinyiree.sim import native
 
@@ -12,7 +13,7 @@ from tinyiree.sim import native
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # zig's own cache stays where it is: filling a new one takes ten seconds.
-    monkeypatch.setenv("ZIG_GLOBAL_CACHE_DIR", str(native.cache_folder().parent / "zig"))
+    monkeypatch.setenv("ZIG_GLOBAL_CACHE_DIR", str(cache_folder().parent / "zig"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path / "tinyiree"
 
@@ -57,4 +58,4 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_relative_cache_folder_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert native.cache_folder() == Path.home() / ".cache" / "tinyiree"
+    assert cache_folder() == Path.home() / ".cache" / "tinyiree"

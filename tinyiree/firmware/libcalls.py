@@ -7,11 +7,10 @@ port of LLVM's compiler-rt); it is compiled once a core and kept in the user's c
 
 import hashlib
 import importlib.metadata
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
-
-import ziglang
 
 from tinyiree.cache import cached
 from tinyiree.errors import TinyireeError
@@ -30,7 +29,10 @@ def libcalls(core: Core) -> Path:
     key = hashlib.sha256(" ".join([version, *flags]).encode()).hexdigest()[:16]
 
     def make(path: Path) -> None:
-        source = Path(ziglang.__file__).parent / "lib" / "compiler_rt.zig"
+        zig = importlib.util.find_spec("ziglang")
+        if zig is None or zig.origin is None:
+            raise TinyireeError("the package ziglang is missing: pip install ziglang")
+        source = Path(zig.origin).parent / "lib" / "compiler_rt.zig"
         command = [sys.executable, "-m", "ziglang", "build-obj", str(source), *flags]
         command += [f"-femit-bin={path}", "--cache-dir", str(path.parent / "zig")]
         run = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 // Alignment in bytes that IREE's generated code may assume of a buffer at the arena's start.
-#define TINYIREE_ARENA_ALIGNMENT 64
+#define TINYIREE_ARENA_ALIGNMENT 16
 
 // Declares an arena: static uint8_t arena[KWS_ARENA_BYTES] TINYIREE_ALIGNED;
 #define TINYIREE_ALIGNED __attribute__((aligned(TINYIREE_ARENA_ALIGNMENT)))

@@ -1,0 +1,72 @@
+"""Explicit padding becomes the padding of the op that reads it."""
+
+import math
+from dataclasses import dataclass
+
+from iree.compiler import ir
+
+from tinyiree.ir import access, build
+from tinyiree.passes.base import PassContext
+
+_READERS = ("nn.conv2d", "qnn.conv2d", "nn.max_pool2d", "nn.avg_pool2d", "qnn.avg_pool2d")
+
+
+@dataclass(frozen=True)
+class FoldPadding:
+    """Fold `nn.pad` into the convolutions and poolings that read it.
+
+    ``conv2d(pad(x, low=[0,1,1,0], high=[0,1,1,0], value=0), padding=[0,0,0,0])``
+    ``-> conv2d(x, padding=[1,1,1,1])``
+
+    Where the padded value is what the op pads with itself: 0 for a float convolution, the zero point
+    for an integer one, the lowest value for max pooling. Average pooling counts padding in, or has
+    none of its own to leave out.
+    """
+
+    name = "fold-padding"
+
+    def run(self, module: ir.Module, context: PassContext) -> None:
+        """Rewrite the module in place."""
+        with module.context:
+            for pad in access.named(module, "nn.pad"):
+                if not _is_spatial(pad):
+                    continue
+                for user in access.users(pad.results[0]):
+                    if user.name in _READERS and _pads_alike(user, pad):
+                        _fold(pad, user)
+                if not access.users(pad.results[0]):
+                    pad.erase()
+
+
+def _is_spatial(pad: ir.Operation) -> bool:
+    """True when only H and W of [N, H, W, C] are padded, and nothing is cropped."""
+    low, high = access.ints(pad, "low"), access.ints(pad, "high")
+    if len(low) != 4 or min((*low, *high)) < 0:
+        return False
+    return not any((low[0], low[3], high[0], high[3]))
+
+
+def _pads_alike(user: ir.Operation, pad: ir.Operation) -> bool:
+    """True when the user's own padding means the value of the pad."""
+    if list(user.operands).count(pad.results[0]) != 1 or user.operands[0] != pad.results[0]:
+        return False
+    value = access.number(pad, "value")
+    if user.name.startswith("qnn."):
+        return value == access.integer(user, "input_zero_point")
+    if user.name == "nn.max_pool2d":
+        lowest = {"f32": -math.inf, "i8": -(2.0**7), "i32": -(2.0**31)}
+        return value == lowest[access.element_type(user.operands[0])]
+    if user.name == "nn.avg_pool2d":
+        counted = access.boolean(user, "count_include_pad") or not any(access.ints(user, "padding"))
+        return value == 0 and counted
+    return value == 0
+
+
+def _fold(pad: ir.Operation, user: ir.Operation) -> None:
+    (_, top, left, _), (_, bottom, right, _) = access.ints(pad, "low"), access.ints(pad, "high")
+    own = access.ints(user, "padding")
+    total = [a + b for a, b in zip(own, (top, left, bottom, right), strict=True)]
+    user.attributes["padding"] = build.attribute("padding", user.name, total)
+    if user.name == "nn.avg_pool2d":
+        user.attributes["count_include_pad"] = ir.BoolAttr.get(True)
+    user.operands[0] = pad.operands[0]

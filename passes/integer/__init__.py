@@ -1,0 +1,1 @@
+"""How ``integerize`` makes integer operators, by family."""

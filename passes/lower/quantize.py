@@ -1,0 +1,69 @@
+"""Between float and int8."""
+
+import numpy as np
+
+from tinyiree.ir import access
+from tinyiree.passes.lower.layer import Layer
+from tinyiree.passes.lower.text import Array, Scalar, Tensor, Writer, along
+
+# 1.5 * 2^23: adding it rounds a float32 of magnitude below 2^22 to an integer, half to even,
+# and leaves that integer in the low bits (Warren, "Hacker's Delight", 2nd ed., section 17-2).
+_ROUNDER = 12582912.0
+_ROUNDER_BITS = 0x4B400000
+
+
+def _parameters(layer: Layer) -> tuple[Array, Array]:
+    scales = np.array(access.floats(layer.op, "scales"), np.float32)
+    zero_points = np.array(access.ints(layer.op, "zero_points"), np.int32)
+    return scales, zero_points
+
+
+def _along_axis(
+    w: Writer, layer: Layer, columns: list[Array]
+) -> tuple[list[tuple[Tensor, str]], str]:
+    """The operand and the parameters that differ along the op's axis, with their maps."""
+    rank = len(layer.shape)
+    everything = along(rank, *range(rank))
+    inputs = [(layer.tensor(w, 0), everything)]
+    axis = access.integer(layer.op, "axis") % rank if rank else 0
+    inputs += [(w.constant(column), along(rank, axis)) for column in columns]
+    return inputs, everything
+
+
+def quantize(w: Writer, layer: Layer) -> Tensor:
+    """``nn.quantize``: no libm and no float-to-int conversion, which saturates differently everywhere.
+
+    The clamp comes first: its bounds are integers, so that it commutes with rounding.
+    """
+    scales, zero_points = _parameters(layer)
+    columns = [] if scales.size == 1 else [scales, zero_points]
+    inputs, everything = _along_axis(w, layer, columns)
+
+    def body(b: Writer, e: list[Scalar]) -> Scalar:
+        scale = e[1] if columns else b.number(float(scales[0]), "f32")
+        zero = e[2] if columns else b.number(int(zero_points[0]), "i32")
+        offset = b.cast("sitofp", zero, "f32")
+        steps = b.arith("divf", e[0], scale)
+        for predicate, bound in (("olt", -128), ("ogt", 127)):
+            limit = b.arith("subf", b.number(bound, "f32"), offset)
+            steps = b.select(b.compare(predicate, steps, limit), limit, steps)
+        bits = b.cast("bitcast", b.arith("addf", steps, _ROUNDER), "i32")
+        value = b.arith("addi", b.arith("subi", bits, _ROUNDER_BITS), zero)
+        return b.cast("trunci", value, "i8")
+
+    return w.generic(inputs, (w.empty(layer.shape, "i8"), everything), body)
+
+
+def dequantize(w: Writer, layer: Layer) -> Tensor:
+    """``nn.dequantize``."""
+    scales, zero_points = _parameters(layer)
+    columns = [] if scales.size == 1 else [scales, zero_points]
+    inputs, everything = _along_axis(w, layer, columns)
+
+    def body(b: Writer, e: list[Scalar]) -> Scalar:
+        scale = e[1] if columns else b.number(float(scales[0]), "f32")
+        zero = e[2] if columns else b.number(int(zero_points[0]), "i32")
+        difference = b.arith("subi", b.widen(e[0]), zero)
+        return b.arith("mulf", b.cast("sitofp", difference, "f32"), scale)
+
+    return w.generic(inputs, (w.empty(layer.shape, "f32"), everything), body)

@@ -1,0 +1,1 @@
+"""The QDQ form: ranges, parameters, and who shares them."""

@@ -1,0 +1,1 @@
+"""Tensors as views of others: what ``propagate-layout`` thinks in."""

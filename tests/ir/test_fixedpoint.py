@@ -1,0 +1,57 @@
+"""Rescaling against exact rational arithmetic."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyiree.ir.fixedpoint import MAX_SHIFT, encode, encode_all, rescale
+
+INT32 = st.integers(-(2**31), 2**31 - 1)
+
+
+@given(st.floats(2.0**-30, 2.0**29))
+def test_encode_is_within_half_a_unit_of_31_bits(factor: float) -> None:
+    multiplier, shift = encode(factor)
+    assert 2**30 <= multiplier < 2**31
+    assert 1 <= shift <= MAX_SHIFT
+    error = abs(Fraction(multiplier, 2**shift) - Fraction(factor))
+    assert error <= Fraction(1, 2 ** (shift + 1))
+
+
+@pytest.mark.parametrize("factor", [0.0, 2.0**-40, 2.0**-70, 5e-324])
+def test_tiny_factors_use_the_largest_shift(factor: float) -> None:
+    multiplier, shift = encode(factor)
+    assert 0 <= multiplier < 2**31
+    assert abs(multiplier * 2.0**-shift - factor) <= 2.0 ** -(MAX_SHIFT + 1)
+
+
+def test_a_mantissa_that_rounds_up_to_the_next_power() -> None:
+    assert encode(1 - 2.0**-40) == encode(1.0) == (2**30, 30)
+
+
+@pytest.mark.parametrize("factor", [-1.0, float("nan"), float("inf"), 2.0**29 + 1])
+def test_impossible_factors_are_refused(factor: float) -> None:
+    with pytest.raises(ValueError, match=r"in \[0, 2\*\*29\]"):
+        encode(factor)
+
+
+@given(INT32, st.integers(0, 2**31 - 1), st.integers(1, MAX_SHIFT))
+def test_rescale_rounds_half_up_once(acc: int, multiplier: int, shift: int) -> None:
+    exact = Fraction(acc * multiplier, 2**shift)
+    assert int(rescale(acc, multiplier, shift)) == (exact + Fraction(1, 2)).__floor__()
+
+
+@given(INT32, st.integers(0, 2**31 - 1), st.integers(33, MAX_SHIFT))
+def test_the_high_word_is_enough_from_shift_33(acc: int, multiplier: int, shift: int) -> None:
+    high = (acc * multiplier) >> 32
+    assert (high + (1 << (shift - 33))) >> (shift - 32) == int(rescale(acc, multiplier, shift))
+
+
+def test_arrays_keep_their_shape_and_broadcast() -> None:
+    multipliers, shifts = encode_all([[0.5, 0.25]])
+    assert multipliers.shape == shifts.shape == (1, 2)
+    assert multipliers.dtype == shifts.dtype == np.int32
+    assert rescale([[8], [16]], multipliers, shifts).tolist() == [[4, 2], [8, 4]]
