@@ -23,6 +23,10 @@ _LLVM_CPU = (
     "--iree-llvmcpu-debug-symbols=false",
     # One workgroup a dispatch: there is one core, and no scheduler to hand work out.
     "--iree-llvmcpu-disable-distribution",
+    # A layer whose result is the same for every input stays a dispatch: hoisted, it would become a
+    # variable with an initializer, and there is nobody to run that.
+    "--iree-opt-const-expr-hoisting=false",
+    "--iree-opt-const-eval=false",
 )
 
 # IREE's stream phase in three parts. The standard pipeline goes on to fuse all bindings of a

@@ -90,7 +90,7 @@ def test_weights_that_are_computed_are_refused() -> None:
     net = Network(0)
     x, w = net.input(1, 4, element="f32"), net.input(3, 4, element="f32")
     net.result(net.op("nn.fully_connected", [x, w], (1, 3), "f32"))
-    with pytest.raises(TinyireeError, match="the weights must be constant.*nn.batch_matmul"):
+    with pytest.raises(TinyireeError, match=r"the weights must be constant.*nn.batch_matmul"):
         lower(net.finish())
 
 
@@ -98,5 +98,5 @@ def test_an_op_that_should_be_gone_is_refused() -> None:
     net = Network(0)
     x, c = net.input(1, 4, element="f32"), net.constant(np.ones(4, np.float32))
     net.result(net.op("nn.batch_norm", [x, c, c, c, c], (1, 4), "f32", epsilon=1e-5))
-    with pytest.raises(TinyireeError, match="nn.batch_norm 'layer.*check the pipeline"):
+    with pytest.raises(TinyireeError, match=r"nn.batch_norm 'layer.*check the pipeline"):
         lower(net.finish())
