@@ -18,9 +18,9 @@ class FoldPadding:
     ``conv2d(pad(x, low=[0,1,1,0], high=[0,1,1,0], value=0), padding=[0,0,0,0])``
     ``-> conv2d(x, padding=[1,1,1,1])``
 
-    Where the padded value is what the op pads with itself: 0 for a float convolution, the zero point
-    for an integer one, the lowest value for max pooling. Average pooling counts padding in, or has
-    none of its own to leave out.
+    Where the padded value is what the op pads with itself: 0 for a float convolution, the zero
+    point for an integer one, the lowest value for max pooling. Average pooling counts padding in,
+    or has none of its own to leave out.
     """
 
     name = "fold-padding"

@@ -5,12 +5,39 @@ from collections.abc import Callable
 
 from tinyiree.passes.lower.text import Scalar, Writer
 
+# 1.5 * 2^23: adding it rounds a float32 of magnitude below 2^22 to an integer, half to even,
+# and leaves that integer in the low bits (Warren, "Hacker's Delight", 2nd ed., section 17-2).
+ROUNDER = 12582912.0
+ROUNDER_BITS = 0x4B400000
+
+# ln 2 in nine bits (355/512): its product with n is exact.
+_LN2_HIGH = 0.693359375
+# Where 2^n underflows, and where e^x has overflowed.
+_EXP_LEAST, _EXP_MOST = -87.5, 89.0
+
 Function = Callable[[Writer, Scalar], Scalar]
 
 
 def exponential(b: Writer, x: Scalar) -> Scalar:
-    """e^x."""
-    return b.math("exp", x)
+    """e^x, to a relative error of about 3e-7.
+
+    e^x = 2^n * e^r with n = round(x / ln 2), ``|r| <= ln 2 / 2``: a Taylor polynomial of degree 7
+    (error below 6e-9) in r, which two constants for ln 2 keep exact (Cody and Waite, "Software
+    Manual for the Elementary Functions", chapter 6). Underflow gives 0, overflow infinity. IREE's
+    own expansion of math.exp calls floorf.
+    """
+    x = b.clamp_float(x, _EXP_LEAST, _EXP_MOST)
+    shifted = b.arith("addf", b.arith("mulf", x, 1 / math.log(2)), ROUNDER)
+    whole = b.arith("subf", shifted, ROUNDER)
+    rest = b.arith("subf", x, b.arith("mulf", whole, _LN2_HIGH))
+    rest = b.arith("subf", rest, b.arith("mulf", whole, math.log(2) - _LN2_HIGH))
+    total = b.number(1 / math.factorial(7), "f32")
+    for degree in range(6, -1, -1):
+        total = b.arith("addf", b.arith("mulf", total, rest), 1 / math.factorial(degree))
+    # 2^n as 2^(n-1) * 2: n reaches 128, one more than the exponent of a float32 does.
+    exponent = b.arith("subi", b.cast("bitcast", shifted, "i32"), ROUNDER_BITS - 126)
+    power = b.cast("bitcast", b.arith("shli", exponent, 23), "f32")
+    return b.arith("mulf", b.arith("mulf", total, power), 2.0)
 
 
 def logarithm(b: Writer, x: Scalar) -> Scalar:
@@ -48,7 +75,7 @@ def _leaky_relu(b: Writer, x: Scalar, alpha: float) -> Scalar:
 
 
 def unary_function(name: str, alpha: float) -> Function:
-    """The function of ``nn.unary`` by its name; ``alpha`` is the parameter of those that have one."""
+    """The function of ``nn.unary`` by its name; ``alpha`` is for those that have a parameter."""
     functions: dict[str, Function] = {
         "sigmoid": _sigmoid,
         "tanh": lambda b, x: b.math("tanh", x),

@@ -40,7 +40,7 @@ def float_batch_matmul(w: Writer, layer: Layer) -> Tensor:
 
 
 def integer_batch_matmul(w: Writer, layer: Layer) -> Tensor:
-    """``qnn.batch_matmul``: both sides vary, so that zero points are subtracted in the inner loop."""
+    """``qnn.batch_matmul``: both sides vary, so the inner loop subtracts the zero points."""
     zero_points = [access.integer(layer.op, f"{side}_zero_point") for side in "ab"]
 
     def body(b: Writer, e: list[Scalar]) -> Scalar:

@@ -15,7 +15,7 @@ _EVERYTHING = along(4, 0, 1, 2, 3)
 
 
 def ordered(b: Writer, x: Scalar) -> Scalar:
-    """An i32 whose signed order is that of the value; of a float its bits, the negative ones turned.
+    """An i32 whose signed order is that of the value; of a float its bits, turned if negative.
 
     The maximum of floats is an integer maximum then, also without an FPU. A NaN with a clear sign
     bit is the greatest of all. ``unordered`` is the inverse.
@@ -88,7 +88,7 @@ def _real_elements(window: Window) -> "np.ndarray[tuple[int, ...], np.dtype[np.i
         begin = np.arange(axis.outputs) * axis.stride - axis.before
         inside = np.clip([begin, begin + axis.kernel], 0, axis.extent)
         counts.append(inside[1] - inside[0])
-    return np.multiply.outer(counts[0], counts[1])
+    return np.outer(counts[0], counts[1])
 
 
 def integer_avg_pool2d(w: Writer, layer: Layer) -> Tensor:

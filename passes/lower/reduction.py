@@ -102,7 +102,7 @@ def _argmax_integer(w: Writer, layer: Layer, x: Tensor, axis: int, kept: Sequenc
 
 
 def _argmax_float(w: Writer, layer: Layer, x: Tensor, axis: int, kept: Sequence[int]) -> Tensor:
-    """The maximum, then the least index where it stands (the last one for NaN: never out of range)."""
+    """The maximum, then the least index where it stands (for NaN the last: never out of range)."""
     rank = len(x.shape)
     everything, rows = along(rank, *range(rank)), along(rank, *kept)
     shape = [x.shape[i] for i in kept]
@@ -118,7 +118,7 @@ def _argmax_float(w: Writer, layer: Layer, x: Tensor, axis: int, kept: Sequence[
     return reduce(w, [(x, everything), (most, rows)], kept, start, body)
 
 
-class _Rows:
+class Rows:
     """A tensor whose last axis is worked on row by row."""
 
     def __init__(self, w: Writer, x: Tensor) -> None:
@@ -161,7 +161,7 @@ def _float_term(b: Writer, e: list[Scalar]) -> Scalar:
 
 def float_softmax(w: Writer, layer: Layer) -> Tensor:
     """``nn.softmax``."""
-    rows = _Rows(w, layer.tensor(w, 0))
+    rows = Rows(w, layer.tensor(w, 0))
     most = rows.maximum()
     total = rows.sum(most, "f32", _float_term)
     return rows.map([most, total], "f32", lambda b, e: b.arith("divf", _float_term(b, e[:2]), e[2]))
@@ -169,7 +169,7 @@ def float_softmax(w: Writer, layer: Layer) -> Tensor:
 
 def float_log_softmax(w: Writer, layer: Layer) -> Tensor:
     """``nn.log_softmax``."""
-    rows = _Rows(w, layer.tensor(w, 0))
+    rows = Rows(w, layer.tensor(w, 0))
     most = rows.maximum()
     total = rows.sum(most, "f32", _float_term)
     log = w.elementwise([total], total.shape, "f32", lambda b, e: logarithm(b, e[0]))
@@ -185,7 +185,7 @@ def _below(b: Writer, x: Scalar, most: Scalar) -> Scalar:
     return b.arith("subi", b.widen(most), b.widen(x))
 
 
-def _table_term(table: Tensor) -> Body:
+def table_term(table: Tensor) -> Body:
     """``table[maximum - x]``."""
 
     def term(b: Writer, e: list[Scalar]) -> Scalar:
@@ -200,8 +200,8 @@ def integer_softmax(w: Writer, layer: Layer) -> Tensor:
     output = rescale.Output.of(layer.op)
     half = 1 << (shift - 1)
     type_ = "i32" if numerator + half < _WORD else "i64"
-    term = _table_term(w.constant(layer.array(1, "exponential table")))
-    rows = _Rows(w, layer.tensor(w, 0))
+    term = table_term(w.constant(layer.array(1, "exponential table")))
+    rows = Rows(w, layer.tensor(w, 0))
     most = rows.maximum()
     total = rows.sum(most, "i32", term)
 
@@ -237,9 +237,9 @@ def integer_log_softmax(w: Writer, layer: Layer) -> Tensor:
     """``qnn.log_softmax``: log2 of the sum by its leading bit and a table of the mantissa."""
     factor, base = (access.integer(layer.op, name) for name in ("input_multiplier", "log_base"))
     logs = layer.integers(2, "logarithm table")
-    term = _table_term(w.constant(layer.array(1, "exponential table")))
+    term = table_term(w.constant(layer.array(1, "exponential table")))
     log_table = w.constant(layer.array(2, "logarithm table"))
-    rows = _Rows(w, layer.tensor(w, 0))
+    rows = Rows(w, layer.tensor(w, 0))
     most = rows.maximum()
     total = rows.sum(most, "i32", term)
     wide = int(np.abs(np.diff(logs)).max()) << _LOG_FRACTION_BITS >= 2**30

@@ -41,7 +41,7 @@ class Scalar:
 
 
 Body = Callable[["Writer", list[Scalar]], Scalar]
-"""Writes the body of a generic: given the elements of the inputs and then of the init, what to yield."""
+"""Writes the body of a generic: from the elements of the inputs and the init, what to yield."""
 
 
 def tensor_type(shape: Sequence[int], element: str) -> str:
@@ -131,8 +131,9 @@ class Writer:
     def filled(self, shape: Sequence[int], element: str, value: float) -> Tensor:
         """A tensor with the same value everywhere, as the start of a reduction."""
         scalar, out = self.number(value, element), self.empty(shape, element)
+        operands = f"ins({scalar.name} : {element}) outs({out.name} : {out.type})"
         return self.tensor(
-            f"linalg.fill ins({scalar.name} : {element}) outs({out.name} : {out.type}) -> {out.type}",
+            f"linalg.fill {operands} -> {out.type}",
             shape,
             element,
         )
@@ -202,8 +203,9 @@ class Writer:
         inside = ", ".join(attribute for attribute in attributes if attribute)
         names = ", ".join(x.name for x in inputs)
         types = ", ".join(x.type for x in inputs)
+        operands = f"ins({names} : {types}) outs({out.name} : {out.type})"
         return self.tensor(
-            f"linalg.{op} {{{inside}}} ins({names} : {types}) outs({out.name} : {out.type}) -> {out.type}",
+            f"linalg.{op} {{{inside}}} {operands} -> {out.type}",
             out.shape,
             out.element,
         )
@@ -246,7 +248,7 @@ class Writer:
     def elementwise(
         self, inputs: Sequence[Tensor], shape: Sequence[int], element: str, body: Body
     ) -> Tensor:
-        """A generic over all elements; an input has the result's shape, or that of its last axes."""
+        """A generic over all elements; an input has the result's shape or that of its last axes."""
         rank = len(shape)
         maps = [along(rank, *range(rank - len(x.shape), rank)) for x in inputs]
         out = (self.empty(shape, element), along(rank, *range(rank)))

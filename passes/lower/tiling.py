@@ -1,8 +1,9 @@
 """Tile sizes for the two ops that IREE tiles for registers: dense convolution and matrix product.
 
-IREE's own choice counts on vector registers; on a core without them it spills (13 KB of code and 860 bytes of
-stack for one 3x3 convolution on RV32IMAC). The sizes here are the best of those tried on Cortex-M4, M0+ and
-RV32IMAC: one output position, a few output channels, and a few steps of the reduction unrolled.
+IREE's own choice counts on vector registers; on a core without them it spills (13 KB of code and
+860 bytes of stack for one 3x3 convolution on RV32IMAC). The sizes here are the best of those tried
+on Cortex-M4, Cortex-M0+ and RV32IMAC: one output position, a few output channels, and a few steps
+of the reduction unrolled.
 """
 
 from collections.abc import Sequence

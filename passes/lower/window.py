@@ -4,8 +4,9 @@
         if the window lies inside the operand:  total = all taps, unrolled
         else:                                   total = the taps that are inside, by clipped loops
 
-IREE's own way, ``tensor.pad`` before a named op, copies the window of each tap to the stack, and unrolls
-pooling to kilobytes of code. Here nothing is padded, the stack stays empty and the code small.
+IREE's own way, ``tensor.pad`` before a named op, copies the window of each tap to the stack, and
+unrolls pooling to kilobytes of code. Here nothing is padded, the stack stays small and so does the
+code.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,7 +49,7 @@ Step = Callable[[Writer, Scalar, Tap], Scalar]
 
 @dataclass(frozen=True)
 class Axis:
-    """A window along one axis: all in elements; ``outputs`` positions over an operand of ``extent``."""
+    """A window along one axis, in elements: ``outputs`` positions over ``extent`` elements."""
 
     kernel: int
     stride: int
