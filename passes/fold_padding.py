@@ -29,13 +29,21 @@ class FoldPadding:
         """Rewrite the module in place."""
         with module.context:
             for pad in access.named(module, "nn.pad"):
-                if not _is_spatial(pad):
-                    continue
                 for user in access.users(pad.results[0]):
-                    if user.name in _READERS and _pads_alike(user, pad):
-                        _fold(pad, user)
+                    fold_into(user)
                 if not access.users(pad.results[0]):
                     pad.erase()
+
+
+def fold_into(reader: ir.Operation) -> bool:
+    """Take the `nn.pad` that makes an op's input into the op's own padding; True when done."""
+    pad = access.defining_op(reader.operands[0]) if reader.name in _READERS else None
+    if pad is None or pad.name != "nn.pad":
+        return False
+    if not _is_spatial(pad) or not _pads_alike(reader, pad):
+        return False
+    _fold(pad, reader)
+    return True
 
 
 def _is_spatial(pad: ir.Operation) -> bool:
@@ -48,8 +56,6 @@ def _is_spatial(pad: ir.Operation) -> bool:
 
 def _pads_alike(user: ir.Operation, pad: ir.Operation) -> bool:
     """True when the user's own padding means the value of the pad."""
-    if list(user.operands).count(pad.results[0]) != 1 or user.operands[0] != pad.results[0]:
-        return False
     value = access.number(pad, "value")
     if user.name.startswith("qnn."):
         return value == access.integer(user, "input_zero_point")

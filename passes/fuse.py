@@ -7,6 +7,7 @@ from iree.compiler import ir
 
 from tinyiree.ir import access, build
 from tinyiree.passes.base import PassContext
+from tinyiree.passes.fold_padding import fold_into
 from tinyiree.passes.fusion.integer import (
     fuse_clamp,
     fuse_requantize,
@@ -15,8 +16,8 @@ from tinyiree.passes.fusion.integer import (
 )
 from tinyiree.passes.fusion.layout import (
     cancel_quantize,
-    fuse_pad,
     merge_reshapes,
+    merge_slices,
     merge_transposes,
     remove_identity,
     transpose_to_reshape,
@@ -27,8 +28,9 @@ RULES: tuple[Callable[[ir.Operation], bool], ...] = (
     remove_identity,
     merge_reshapes,
     merge_transposes,
+    merge_slices,
     transpose_to_reshape,
-    fuse_pad,
+    fold_into,
     remove_full_clamp,
     fuse_clamp,
     fuse_requantize,
@@ -46,7 +48,7 @@ class Fuse:
         qnn.lookup -> qnn.lookup                =>  qnn.lookup of the composed table
         qnn.requantize -> qnn.lookup            =>  qnn.lookup; also qnn.clamp, in either order
         nn.pad by zero point -> qnn.conv2d      =>  qnn.conv2d with padding; also qnn.avg_pool2d
-        reshape -> reshape                      =>  reshape; transposes likewise
+        reshape -> reshape                      =>  reshape; transposes and slices likewise
         transpose that moves extents of 1       =>  reshape
         identity reshape, slice, pad, concat    =>  nothing
         dequantize -> quantize, same scale      =>  nothing

@@ -11,6 +11,7 @@ from tinyiree.passes.fold_batch_norm import FoldBatchNorm
 from tinyiree.passes.fold_padding import FoldPadding
 from tinyiree.passes.fuse import Fuse
 from tinyiree.passes.group_dispatches import GroupDispatches
+from tinyiree.passes.hoist_clamp import HoistClamp
 from tinyiree.passes.integerize import Integerize
 from tinyiree.passes.plan_memory import PlanMemory
 from tinyiree.passes.propagate_layout import PropagateLayout
@@ -21,6 +22,7 @@ DEFAULT: tuple[Pass, ...] = (
     PropagateLayout(),
     FoldBatchNorm(),
     FoldPadding(),
+    HoistClamp(),
     Calibrate(),
     Quantize(),
     Integerize(),

@@ -56,6 +56,9 @@ def fuse_requantize(op: ir.Operation) -> bool:
         return True
     if "output_zero_point" not in producer.attributes:
         return False
+    # An op with a rounding of its own defines every byte of its result: it is not rounded anew.
+    if "double" in (access.rounding(op), access.rounding(producer)):
+        return False
     # What the producer saturated, or clamped, stays so.
     low, high = _apply(op, _bounds(producer))
     factor = access.integer(op, "multiplier") * 2.0 ** -access.integer(op, "shift")

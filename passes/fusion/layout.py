@@ -5,10 +5,6 @@ from iree.compiler import ir
 from tinyiree.ir import access, build
 from tinyiree.passes.integer.match import Place, parameters
 
-ZERO_PADDED = ("nn.conv2d", "qnn.avg_pool2d", "qnn.conv2d")
-"""The ops whose padding counts as the real number 0, and adds nothing."""
-
-
 def cancel_quantize(op: ir.Operation) -> bool:
     """A dequantize and a quantize with the same scale and zero point cancel."""
     if op.name != "nn.quantize":
@@ -70,21 +66,18 @@ def transpose_to_reshape(op: ir.Operation) -> bool:
     return True
 
 
-def fuse_pad(op: ir.Operation) -> bool:
-    """Padding by the real number 0 belongs to the convolution or average that can pad."""
-    if op.name not in ZERO_PADDED:
+def merge_slices(op: ir.Operation) -> bool:
+    """A slice of a slice is one slice; the inner one goes when nobody else reads it."""
+    source = access.defining_op(op.operands[0]) if op.name == "nn.slice" else None
+    if source is None or source.name != "nn.slice" or access.only_user(source.results[0]) is None:
         return False
-    pad = access.defining_op(op.operands[0])
-    if pad is None or pad.name != "nn.pad":
-        return False
-    zero = access.integer(op, "input_zero_point") if op.name.startswith("qnn.") else 0
-    low, high = access.ints(pad, "low"), access.ints(pad, "high")
-    if access.number(pad, "value") != zero or low[0] or low[3] or high[0] or high[3]:
-        return False
-    own = access.ints(op, "padding")
-    total = [a + b for a, b in zip(own, (low[1], low[2], high[1], high[2]), strict=True)]
-    op.attributes["padding"] = build.attribute("padding", op.name, total)
-    op.operands[0] = pad.operands[0]
+    inner, steps = access.ints(source, "offsets"), access.ints(source, "strides")
+    outer = access.ints(op, "offsets")
+    offsets = [a + b * step for a, b, step in zip(inner, outer, steps, strict=True)]
+    strides = [a * b for a, b in zip(access.ints(op, "strides"), steps, strict=True)]
+    op.attributes["offsets"] = build.attribute("offsets", op.name, offsets)
+    op.attributes["strides"] = build.attribute("strides", op.name, strides)
+    op.operands[0] = source.operands[0]
     return True
 
 

@@ -315,3 +315,17 @@ def test_dead_code_goes() -> None:
         m.op("nn.softmax", [m.op("nn.softmax", [m.inputs[0]], [1, 4])], [1, 4])
         result = fused(m.finish(m.inputs[0]))
         assert [op.name for op in access.operations(result)] == ["func.return"]
+
+
+def test_slices_of_slices_are_one() -> None:
+    x = np.arange(1 * 9 * 9 * 2, dtype=np.int8).reshape(1, 9, 9, 2)
+    with qdq.model(x.shape) as m:
+        ints = Chain(m, x.shape)
+        rows = {"offsets": [0, 1, 0, 0], "strides": [1, 2, 1, 1]}
+        columns = {"offsets": [0, 1, 2, 0], "strides": [1, 1, 3, 1]}
+        y = ints.op("nn.slice", [m.inputs[0]], (1, 4, 9, 2), **rows)
+        y = ints.op("nn.slice", [y], (1, 3, 3, 2), **columns)
+        module = m.finish(y)
+        result = fused(module)
+        assert qdq.names(result) == ["nn.slice"]
+        assert difference(module, result, [x]) == 0
