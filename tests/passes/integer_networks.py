@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from networks import Network
+from op_networks import Network
 
 from tinyiree.ir.fixedpoint import encode_all
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from networks import Network
+from op_networks import Network
 
 from tinyiree.ir import access
 from tinyiree.ir.interpret import interpret

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from integer_networks import CASES
-from networks import Network
+from op_networks import Network
 
 from tinyiree.built import Built, open_build
 from tinyiree.compile import Flow

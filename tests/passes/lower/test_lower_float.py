@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from networks import Network, both_ways, check_close
+from op_networks import Network, both_ways, check_close
 
 from tinyiree.ir.dialect import UNARY_FUNCTIONS
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from integer_networks import CASES
-from networks import Network, check_equal
+from op_networks import Network, check_equal
 
 
 @pytest.mark.parametrize("seed", range(4))

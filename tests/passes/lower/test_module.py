@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from iree.compiler import ir
-from networks import Network, check_equal
+from op_networks import Network, check_equal
 
 from tinyiree.errors import TinyireeError
 from tinyiree.ir import access
