@@ -5,14 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from iree.compiler import ir
+from typer.testing import CliRunner
 
 import tinyiree as ti
+from tinyiree.cli.app import app
 from tinyiree.importers import import_model
 from tinyiree.ir import access
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+PATH = Path(__file__).parent.parent / "README.md"
+README = PATH.read_text()
 
 
 def code(marker: str, language: str) -> str:
@@ -58,3 +62,16 @@ def test_your_own_model(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     exec(compile(code("## Your own model", "python"), "README.md", "exec"), {})
     assert (tmp_path / "build/net/net.h").is_file()
+
+
+def test_the_demo_s_output(request: pytest.FixtureRequest) -> None:
+    """The README shows what ``tinyiree demo`` prints, but for the seconds."""
+    result = CliRunner().invoke(app, ["demo"])
+    assert result.exit_code == 0, result.output
+    lines = [line.rstrip() for line in result.stdout.strip().splitlines()]
+    printed = "\n".join(line for line in lines if not line.startswith("done in"))
+    shown = code("<!-- demo -->", "").rstrip("\n")
+    if request.config.getoption("--update-golden"):
+        PATH.write_text(README.replace(shown, printed))
+    else:
+        assert printed == shown, "review with --update-golden"
