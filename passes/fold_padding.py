@@ -18,6 +18,9 @@ class FoldPadding:
     ``conv2d(pad(x, low=[0,1,1,0], high=[0,1,1,0], value=0), padding=[0,0,0,0])``
     ``-> conv2d(x, padding=[1,1,1,1])``
 
+    ``conv2d(transpose(pad(x)))  ->  conv2d(pad(transpose(x)))``, then as above: frontends pad the
+    model's input in their own layout.
+
     Where the padded value is what the op pads with itself: 0 for a float convolution, the zero
     point for an integer one, the lowest value for max pooling. Average pooling counts padding in,
     or has none of its own to leave out.
@@ -28,6 +31,11 @@ class FoldPadding:
     def run(self, module: ir.Module, context: PassContext) -> None:
         """Rewrite the module in place."""
         with module.context:
+            for pad in access.named(module, "nn.pad"):
+                for user in access.users(pad.results[0]):
+                    _sink(pad, user)
+                if not access.users(pad.results[0]):
+                    pad.erase()
             for pad in access.named(module, "nn.pad"):
                 for user in access.users(pad.results[0]):
                     fold_into(user)
@@ -44,6 +52,51 @@ def fold_into(reader: ir.Operation) -> bool:
         return False
     _fold(pad, reader)
     return True
+
+
+def _sink(pad: ir.Operation, move: ir.Operation) -> None:
+    """move(pad(x)) -> pad(move(x)) where an op that can pad by itself reads the result."""
+    order = _order(move)
+    low, high = access.ints(pad, "low"), access.ints(pad, "high")
+    readers = [user for user in access.users(move.results[0]) if user.name in _READERS]
+    if order is None or not readers or min((*low, *high)) < 0:
+        return
+    x = pad.operands[0]
+    shape, element = [access.shape(x)[axis] for axis in order], access.element_type(x)
+    with ir.InsertionPoint(move):
+        with move.location:
+            if move.name == "nn.transpose":
+                moved = build.op(move.name, [x], shape, element, permutation=order)
+            else:
+                moved = build.op(move.name, [x], shape, element)
+        with pad.location:
+            padded = build.op(
+                pad.name,
+                [moved],
+                access.shape(move.results[0]),
+                element,
+                low=[low[axis] for axis in order],
+                high=[high[axis] for axis in order],
+                value=access.number(pad, "value"),
+            )
+    move.results[0].replace_all_uses_with(padded)
+    move.erase()
+
+
+def _order(move: ir.Operation) -> list[int] | None:
+    """For each axis of the result the operand's: of a transpose, or a reshape that acts as one."""
+    if move.name == "nn.transpose":
+        return access.ints(move, "permutation")
+    if move.name != "nn.reshape":
+        return None
+    before, after = access.shape(move.operands[0]), access.shape(move.results[0])
+    wide = [axis for axis, extent in enumerate(before) if extent > 1]
+    narrow = [axis for axis, extent in enumerate(before) if extent == 1]
+    if [before[axis] for axis in wide] != [extent for extent in after if extent > 1]:
+        return None
+    if len(before) != len(after):
+        return None
+    return [(wide if extent > 1 else narrow).pop(0) for extent in after]
 
 
 def _is_spatial(pad: ir.Operation) -> bool:

@@ -1,8 +1,10 @@
-"""Ops that move elements: transpose, pad, slice, concat, nearest upsampling."""
+"""Ops that move elements: transpose, pad, slice, concat, gather, nearest upsampling."""
+
+import numpy as np
 
 from tinyiree.ir import access
 from tinyiree.passes.lower.layer import Layer
-from tinyiree.passes.lower.text import Tensor, Writer, along
+from tinyiree.passes.lower.text import Scalar, Tensor, Writer, along
 
 
 def transpose(w: Writer, layer: Layer) -> Tensor:
@@ -15,9 +17,35 @@ def transpose(w: Writer, layer: Layer) -> Tensor:
 
 
 def pad(w: Writer, layer: Layer) -> Tensor:
-    """``nn.pad``."""
+    """``nn.pad``: a loop over the result that reads where there is something to read.
+
+    IREE cannot vectorize a ``tensor.pad`` that stands alone in a dispatch.
+    """
     low, high = access.ints(layer.op, "low"), access.ints(layer.op, "high")
-    return w.pad(layer.tensor(w, 0), low, high, access.number(layer.op, "value"))
+    value = access.number(layer.op, "value")
+    x, rank = layer.tensor(w, 0), len(layer.shape)
+
+    def body(b: Writer, e: list[Scalar]) -> Scalar:
+        loops = [b.loop_index(axis) for axis in range(rank)]
+        inside: Scalar | None = None
+        where = list(loops)
+        for axis, loop in enumerate(loops):
+            if low[axis]:
+                inside = b.both(inside, b.compare("sge", loop, low[axis]))
+                where[axis] = b.affine(f"d0 - {low[axis]}", loop)
+            if high[axis]:
+                inside = b.both(inside, b.compare("slt", loop, low[axis] + x.shape[axis]))
+        if inside is None:
+            return b.extract(x, *where)
+        return b.branch(
+            inside,
+            lambda: b.extract(x, *where),
+            lambda: b.number(value, layer.element),
+            layer.element,
+        )
+
+    out = (w.empty(layer.shape, layer.element), along(rank, *range(rank)))
+    return w.generic([], out, body)
 
 
 def slice_(w: Writer, layer: Layer) -> Tensor:
@@ -36,6 +64,21 @@ def concat(w: Writer, layer: Layer) -> Tensor:
         result = w.insert(x, result, offsets)
         offsets[axis] += x.shape[axis]
     return result
+
+
+def gather(w: Writer, layer: Layer) -> Tensor:
+    """``nn.gather``: a loop over the result that reads at an index from a table."""
+    axis = access.integer(layer.op, "axis") % len(layer.shape)
+    table = w.constant(np.array(access.ints(layer.op, "indices"), np.int32))
+    x, rank = layer.tensor(w, 0), len(layer.shape)
+
+    def body(b: Writer, e: list[Scalar]) -> Scalar:
+        where = [b.loop_index(i) for i in range(rank)]
+        where[axis] = b.cast("index_cast", e[0], "index")
+        return b.extract(x, *where)
+
+    out = (w.empty(layer.shape, layer.element), along(rank, *range(rank)))
+    return w.generic([(table, along(rank, axis))], out, body)
 
 
 def upsample_nearest(w: Writer, layer: Layer) -> Tensor:

@@ -138,4 +138,46 @@ def softmax(net: Network) -> None:
         )
 
 
-CASES: tuple[Callable[[Network], None], ...] = (convolutions, products, elementwise, means, softmax)
+def movers(net: Network) -> None:
+    """Layout ops, max pooling and argmax on int8, over ranks, odd extents and one-pixel images."""
+    rng = net.rng
+    for rank in (2, 3, 4, 4):
+        shape = [1, *(int(v) for v in rng.integers(1, 9, rank - 1))]
+        x, other = net.input(*shape), net.input(*shape)
+        low, high = ([int(v) for v in rng.integers(0, 4, rank)] for _ in range(2))
+        low[0] = high[0] = 0
+        padded = [a + b + c for a, b, c in zip(low, shape, high, strict=True)]
+        value = float(rng.integers(-128, 128))
+        y = net.op("nn.pad", [x], padded, "i8", low=low, high=high, value=value)
+        net.result(y)
+        strides = [int(v) for v in rng.integers(1, 3, rank)]
+        offsets = [int(rng.integers(0, extent)) for extent in padded]
+        cut = [
+            -(-(extent - offset) // stride)
+            for extent, offset, stride in zip(padded, offsets, strides, strict=True)
+        ]
+        net.result(net.op("nn.slice", [y], cut, "i8", offsets=offsets, strides=strides))
+        order = [int(v) for v in rng.permutation(rank)]
+        turned = [shape[axis] for axis in order]
+        net.result(net.op("nn.transpose", [x], turned, "i8", permutation=order))
+        axis = int(rng.integers(1, rank))
+        joined = [2 * extent if i == axis else extent for i, extent in enumerate(shape)]
+        net.result(net.op("nn.concat", [x, other], joined, "i8", axis=axis))
+        kept = [1 if i == axis else extent for i, extent in enumerate(shape)]
+        net.result(net.op("nn.argmax", [x], kept, "i32", axis=axis))
+    n, height, width, channels = shape
+    grown = (n, 2 * height, 3 * width, channels)
+    net.result(net.op("nn.upsample_nearest", [x], grown, "i8", factors=[2, 3]))
+    window = {"kernel": [3, 2], "strides": [2, 1], "padding": [1, 1, 1, 0], "dilations": [1, 1]}
+    pooled = (n, (height - 1) // 2 + 1, width, channels)
+    net.result(net.op("nn.max_pool2d", [x], pooled, "i8", **window))
+
+
+CASES: tuple[Callable[[Network], None], ...] = (
+    convolutions,
+    products,
+    elementwise,
+    means,
+    softmax,
+    movers,
+)

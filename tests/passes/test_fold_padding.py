@@ -66,3 +66,26 @@ def test_an_integer_convolution_pads_with_its_zero_point(value: float, folds: bo
     FoldPadding().run(module, None)  # type: ignore[arg-type]
     assert (not list(access.named(module, "nn.pad"))) is folds
     np.testing.assert_array_equal(interpret(module, net.inputs)[0], before)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_padding_in_the_frontends_layout_is_folded(channels: int) -> None:
+    """With one channel the transpose is a reshape."""
+    net = Network(3)
+    x = net.input(1, channels, 4, 5, element="f32")
+    at = {"low": [0, 0, 0, 1], "high": [0, 0, 1, 2]}
+    y = net.op("nn.pad", [x], (1, channels, 5, 8), "f32", value=0.0, **at)
+    if channels == 1:
+        y = net.op("nn.reshape", [y], (1, 5, 8, 1), "f32")
+    else:
+        y = net.op("nn.transpose", [y], (1, 5, 8, channels), "f32", permutation=[0, 2, 3, 1])
+    weights = net.constant(net.rng.normal(size=(2, 3, 3, channels)).astype(np.float32))
+    window = {"strides": [1, 1], "dilations": [1, 1], "padding": [0, 0, 0, 0], "groups": 1}
+    net.result(net.op("nn.conv2d", [y, weights], (1, 3, 6, 2), "f32", **window))
+    module = net.finish()
+    (before,) = interpret(module, net.inputs)
+    FoldPadding().run(module, None)  # type: ignore[arg-type]
+    assert not list(access.named(module, "nn.pad"))
+    (conv,) = access.named(module, "nn.conv2d")
+    assert access.ints(conv, "padding") == [0, 1, 1, 2]
+    np.testing.assert_allclose(interpret(module, net.inputs)[0], before, rtol=1e-6, atol=1e-6)
