@@ -34,7 +34,7 @@ class Calibrate:
         %1 = nn.conv2d(%x)            ->  %1 = nn.conv2d(%x)
         %2 = nn.clamp(%1) {0, 6}          %2 = nn.clamp(%1) {0, 6, tiny.range = [0.0, 4.7]}
 
-    Does nothing for a float build, or when the model brings its own quantization (QDQ).
+    Does nothing for a float build, or when the model brings its own quantization (QDQ, TFLite).
     A value that is never stored (before a fused clamp), or that a layout op moves unchanged, gets
     no range of its own.
     """
@@ -51,7 +51,9 @@ class Calibrate:
             TinyireeError: calibration data is missing, empty, of the wrong name, shape or dtype,
                 or it holds NaN or infinity, or the model makes some of it.
         """
-        if context.quantization is None or any(access.named(module, "nn.quantize")):
+        if context.quantization is None or access.is_integer_program(module):
+            return
+        if any(access.named(module, "nn.quantize")):
             return
         data = _Data.check(module, context.calibration)
         watched = _watched(module)

@@ -51,7 +51,7 @@ class Integerize:
 
     Multipliers are the scales' quotient, rounded to 31 bits. Layers with ``tiny.keep_float`` stay
     between their dequantize and quantize; so does an op with an input that is not quantized
-    (``verify-integer`` says which).
+    (``verify-integer`` says which). Of a model that was imported as integers only the edges change.
     """
 
     @property
@@ -68,15 +68,20 @@ class Integerize:
         """
         with ir.Location.unknown(module.context):
             build.erase_dead(module)
-            merge_duplicates(module)
-            move(module)
-            merge_duplicates(module)
-            for op in access.operations(module):
-                if op.name in RULES and not keeps_float(op):
-                    _apply(op)
-            build.erase_dead(module)
+            if not access.is_integer_program(module):
+                _integerize(module)
             quantize_edges(module)
             build.erase_dead(module)
+
+
+def _integerize(module: ir.Module) -> None:
+    merge_duplicates(module)
+    move(module)
+    merge_duplicates(module)
+    for op in access.operations(module):
+        if op.name in RULES and not keeps_float(op):
+            _apply(op)
+    build.erase_dead(module)
 
 
 def _apply(op: ir.Operation) -> None:

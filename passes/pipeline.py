@@ -16,6 +16,7 @@ from tinyiree.passes.integerize import Integerize
 from tinyiree.passes.plan_memory import PlanMemory
 from tinyiree.passes.propagate_layout import PropagateLayout
 from tinyiree.passes.quantize import Quantize
+from tinyiree.passes.select_kernels import SelectKernels
 from tinyiree.passes.verify_integer import VerifyInteger
 
 DEFAULT: tuple[Pass, ...] = (
@@ -28,6 +29,7 @@ DEFAULT: tuple[Pass, ...] = (
     Integerize(),
     Fuse(),
     VerifyInteger(),
+    SelectKernels(),
     GroupDispatches(),
 )
 

@@ -43,11 +43,15 @@ class Quantize:
         return "quantize"
 
     def run(self, module: ir.Module, context: PassContext) -> None:
-        """Rewrite a calibrated float module, or complete a QDQ module; a float build is left alone.
+        """Rewrite a calibrated float module, or complete a QDQ module.
+
+        A float build, and a model that was imported as integers, are left alone.
 
         Raises:
             TinyireeError: a range is not known, or a rule matches no layer.
         """
+        if access.is_integer_program(module):
+            return
         with module.context:
             if any(access.named(module, "nn.quantize")):
                 if context.quantization is not None:

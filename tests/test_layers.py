@@ -19,7 +19,10 @@ ALLOWED: dict[str, frozenset[str]] = {
     "tinyiree.errors": frozenset(),
     "tinyiree.targets": frozenset({"tinyiree.errors"}),
     "tinyiree.ir": frozenset({"tinyiree.errors"}),
-    "tinyiree.passes": frozenset({"tinyiree.errors", "tinyiree.targets", "tinyiree.ir"}),
+    "tinyiree.kernels": frozenset({"tinyiree.errors", "tinyiree.targets", "tinyiree.ir"}),
+    "tinyiree.passes": frozenset(
+        {"tinyiree.errors", "tinyiree.targets", "tinyiree.ir", "tinyiree.kernels"}
+    ),
 }
 
 

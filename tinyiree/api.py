@@ -19,7 +19,7 @@ from tinyiree.emit.edge import inputs_of
 from tinyiree.emit.program import IoTensor
 from tinyiree.errors import TinyireeError
 from tinyiree.importers import import_model
-from tinyiree.ir.access import named
+from tinyiree.ir.access import is_integer_program, named
 from tinyiree.passes.base import Progress, no_progress
 from tinyiree.passes.pipeline import Pipeline
 from tinyiree.settings import BuildOptions, Format, Int8, PassObserver, ToolchainName
@@ -61,7 +61,7 @@ def build(
     """Build a model for a core.
 
     Args:
-        model: ``FILE.py:NAME``, a ``.pt2`` or ``.mlir`` file, an ``nn.Module`` or an
+        model: ``FILE.py:NAME``, a ``.pt2``, ``.tflite`` or ``.mlir`` file, an ``nn.Module`` or an
             ``ExportedProgram``.
         example_inputs: for an ``nn.Module`` without an attribute of that name; only shapes matter.
         target: name of a core (``tinyiree targets``).
@@ -135,6 +135,8 @@ def pipeline(target: str | None = None) -> Pipeline:
 def _calibration(module: ir.Module, quantize: Int8 | None) -> dict[str, Array]:
     """Calibration samples by input name as float32 ``[N, *shape]``, checked against the inputs."""
     if quantize is None:
+        return {}
+    if is_integer_program(module):
         return {}
     with module.context:
         inputs = inputs_of(module)

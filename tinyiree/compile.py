@@ -9,11 +9,12 @@ from pathlib import Path
 
 from iree.compiler import ir
 
-from tinyiree import artifact
+from tinyiree import artifact, targets
 from tinyiree.emit.c_source import render
 from tinyiree.emit.edge import inputs_of, outputs_of
+from tinyiree.emit.kernels import use_kernels
 from tinyiree.emit.program import Array, Program, place
-from tinyiree.firmware import build_selftest, make_toolchain, sizes
+from tinyiree.firmware import build_selftest, drop_exports, make_toolchain, sizes
 from tinyiree.firmware.libcalls import libcalls
 from tinyiree.ir.verify import verify
 from tinyiree.iree.host import compile_host, compile_vmfb
@@ -26,6 +27,7 @@ from tinyiree.targets import Core
 from tinyiree.version import VERSION
 
 RUNTIME = Path(__file__).parent / "runtime"
+KERNELS = Path(targets.__file__).parent / "kernels"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Flow:
                 library = compile_static(
                     lowered.text, name, self.core, folder / "dispatches.o", sizes_in
                 )
+            schedule, kernels = use_kernels(library.schedule, module)
+            drop_exports(library.object_file, kernels.replaced)
             with self.timed("plan memory"):
                 program = place(
                     name,
@@ -70,8 +74,9 @@ class Flow:
                     library.functions,
                     inputs,
                     outputs,
-                    library.schedule,
+                    schedule,
                     self.options.pipeline.planner,
+                    kernels,
                 )
             with self.timed("IREE: host module"):
                 (folder / f"{name}.host.vmfb").write_bytes(compile_vmfb(lowered.text))
@@ -110,10 +115,16 @@ class Flow:
         header, source = render(program)
         (folder / f"{program.name}.h").write_text(header)
         (folder / f"{program.name}.c").write_text(source)
-        objects = folder / "dispatches.o"
         toolchain = make_toolchain(self.core, self.options.toolchain)
-        toolchain.archive([objects], folder / f"lib{program.name}.a")
-        objects.unlink()
+        sources = [KERNELS / source for source in program.kernels.sources]
+        objects = [folder / f"{source.parent.name}_{source.stem}.o" for source in sources]
+        if sources:
+            toolchain.compile(sources, objects, (f"-I{KERNELS}",))
+            shutil.copy(KERNELS / "tinyiree_kernels.h", folder)
+        objects.insert(0, folder / "dispatches.o")
+        toolchain.archive(objects, folder / f"lib{program.name}.a")
+        for path in objects:
+            path.unlink()
         for path in RUNTIME.glob("*.[ch]"):
             shutil.copy(path, folder)
 
@@ -141,6 +152,6 @@ def _manifest(program: Program, core: Core, layers: tuple[str, ...]) -> artifact
         target=core.name,
         inputs=program.inputs,
         outputs=program.outputs,
-        step_functions=tuple(step.function for step in program.dispatches()),
+        step_functions=tuple(step.function for step in program.layers()),
         layers=layers,
     )

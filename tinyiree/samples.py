@@ -1,7 +1,8 @@
 """The samples that come with tinyiree, and the typed reader of their manifests.
 
 A sample is a folder with a model, its data and a manifest, `sample.toml`, that says what it needs
-and what it must print. The reader refuses unknown keys, so a typing error is never ignored.
+and what it must print. A group of samples that share code is a folder of such folders. The reader
+refuses unknown keys, so a typing error is never ignored.
 """
 
 from __future__ import annotations
@@ -142,19 +143,26 @@ def samples_folder() -> Path:
 
 
 def names() -> tuple[str, ...]:
-    """The names of all samples, in alphabetical order."""
+    """The names of the samples that stand alone, in alphabetical order."""
     return tuple(sorted(path.parent.name for path in samples_folder().glob(f"*/{MANIFEST}")))
 
 
+def grouped_names() -> tuple[str, ...]:
+    """The samples that share code in a folder, as GROUP/NAME, in alphabetical order."""
+    found = samples_folder().glob(f"*/*/{MANIFEST}")
+    return tuple(sorted(f"{path.parent.parent.name}/{path.parent.name}" for path in found))
+
+
 def find(name: str) -> Sample:
-    """The sample called `name`.
+    """The sample called `name`, or GROUP/NAME for one of a group.
 
     Raises:
         TinyireeError: there is no such sample, or its manifest cannot be used.
     """
-    if name not in names():
+    known = names() + grouped_names()
+    if name not in known:
         raise TinyireeError(
-            f"sample {name!r}: expected one of {', '.join(names())}; give one of these names"
+            f"sample {name!r}: expected one of {', '.join(known)}; give one of these names"
         )
     return load(samples_folder() / name)
 

@@ -5,6 +5,7 @@ from iree.compiler import ir
 from tinyiree.ir import access, build
 from tinyiree.passes.integer.match import Place, parameters
 
+
 def cancel_quantize(op: ir.Operation) -> bool:
     """A dequantize and a quantize with the same scale and zero point cancel."""
     if op.name != "nn.quantize":

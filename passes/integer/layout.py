@@ -21,6 +21,7 @@ from tinyiree.passes.integer.match import Place, keeps_float, parameters
 
 LAYOUT = (
     "nn.concat",
+    "nn.gather",
     "nn.max_pool2d",
     "nn.pad",
     "nn.reshape",

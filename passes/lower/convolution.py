@@ -1,7 +1,8 @@
 """Convolutions: dense, depthwise and grouped; int8 with a requantizing epilogue, and float.
 
-A dense convolution is linalg's named op, which IREE tiles for registers. A grouped one is a loop over
-the window of each output element: its sums are short, and tiles of it waste more than they save.
+A dense convolution is linalg's named op, which IREE tiles for registers. A grouped one is a loop
+over the window of each output element: its sums are short, and tiles of it waste more than they
+save.
 """
 
 from collections.abc import Callable
@@ -73,8 +74,8 @@ def multiply_accumulate(b: Writer, x: Scalar, y: Scalar, total: Scalar) -> Scala
 def integer_epilogue(w: Writer, layer: Layer, weights: Array) -> Epilogue:
     """Of an op with the operands (x, w, bias, multiplier, shift).
 
-    The input's zero point goes into the bias: sum((x - zp) * w) = sum(x * w) - zp * sum(w). In 32-bit
-    arithmetic that is exact even where a partial sum wraps around.
+    The input's zero point goes into the bias: sum((x - zp) * w) = sum(x * w) - zp * sum(w). In
+    32-bit arithmetic that is exact even where a partial sum wraps around.
     """
     zero_point = access.integer(layer.op, "input_zero_point")
     per_channel = weights.astype(np.int64).reshape(len(weights), -1)
@@ -85,6 +86,7 @@ def integer_epilogue(w: Writer, layer: Layer, weights: Array) -> Epilogue:
         layer.array(4, "shift"),
         np.abs(bias) + farthest * np.abs(per_channel).sum(axis=1),
         rescale.Output.of(layer.op),
+        access.rounding(layer.op),
     )
     operands = rescale.Operands.write(w, rescaling, bias.shape)
     folded = bias - zero_point * per_channel.sum(axis=1)
@@ -119,7 +121,7 @@ def _dense(
 def _grouped(
     w: Writer, layer: Layer, weights: Array, window: Window, padding: int, end: Epilogue
 ) -> Tensor:
-    """Depthwise and grouped: output channel o reads ``depth`` channels from o // filters * depth."""
+    """Depthwise and grouped: output o reads ``depth`` channels from o // filters * depth on."""
     outputs, _, _, depth = weights.shape
     filters = outputs // access.integer(layer.op, "groups")
     x = layer.tensor(w, 0)

@@ -41,6 +41,22 @@ def float_binary(op: str) -> Callable[[Writer, Layer], Tensor]:
     return lambda w, layer: binary(w, layer, lambda b, x, y: b.arith(op, x, y))
 
 
+def extreme(which: str) -> Callable[[Writer, Layer], Tensor]:
+    """The emitter of ``nn.maximum`` (``max``) or ``nn.minimum`` (``min``).
+
+    Floats by comparison, since fmaxf may be a call: a NaN on either side is kept.
+    """
+    predicate = "ogt" if which == "max" else "olt"
+
+    def combine(b: Writer, x: Scalar, y: Scalar) -> Scalar:
+        if x.type != "f32":
+            return b.arith(f"{which}si", x, y)
+        first = b.arith("ori", b.compare(predicate, x, y), b.compare("uno", x, x))
+        return b.select(first, x, y)
+
+    return lambda w, layer: binary(w, layer, combine)
+
+
 def float_clamp(w: Writer, layer: Layer) -> Tensor:
     """``nn.clamp``."""
     low, high = (access.number(layer.op, name) for name in ("min", "max"))

@@ -89,5 +89,7 @@ def unary_function(name: str, alpha: float) -> Function:
         "neg": _negative,
         "exp": exponential,
         "sqrt": lambda b, x: b.math("sqrt", x),
+        "log": logarithm,
+        "rsqrt": lambda b, x: b.arith("divf", b.number(1.0, "f32"), b.math("sqrt", x)),
     }
     return functions[name]

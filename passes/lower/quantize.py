@@ -3,13 +3,9 @@
 import numpy as np
 
 from tinyiree.ir import access
+from tinyiree.passes.lower.functions import ROUNDER, ROUNDER_BITS
 from tinyiree.passes.lower.layer import Layer
 from tinyiree.passes.lower.text import Array, Scalar, Tensor, Writer, along
-
-# 1.5 * 2^23: adding it rounds a float32 of magnitude below 2^22 to an integer, half to even,
-# and leaves that integer in the low bits (Warren, "Hacker's Delight", 2nd ed., section 17-2).
-_ROUNDER = 12582912.0
-_ROUNDER_BITS = 0x4B400000
 
 
 def _parameters(layer: Layer) -> tuple[Array, Array]:
@@ -31,13 +27,14 @@ def _along_axis(
 
 
 def quantize(w: Writer, layer: Layer) -> Tensor:
-    """``nn.quantize``: no libm and no float-to-int conversion, which saturates differently everywhere.
+    """``nn.quantize``: no libm, and no float-to-int conversion, which saturates as the core likes.
 
     The clamp comes first: its bounds are integers, so that it commutes with rounding.
     """
     scales, zero_points = _parameters(layer)
     columns = [] if scales.size == 1 else [scales, zero_points]
     inputs, everything = _along_axis(w, layer, columns)
+    away = access.rounding(layer.op) == "away"
 
     def body(b: Writer, e: list[Scalar]) -> Scalar:
         scale = e[1] if columns else b.number(float(scales[0]), "f32")
@@ -47,11 +44,21 @@ def quantize(w: Writer, layer: Layer) -> Tensor:
         for predicate, bound in (("olt", -128), ("ogt", 127)):
             limit = b.arith("subf", b.number(bound, "f32"), offset)
             steps = b.select(b.compare(predicate, steps, limit), limit, steps)
-        bits = b.cast("bitcast", b.arith("addf", steps, _ROUNDER), "i32")
-        value = b.arith("addi", b.arith("subi", bits, _ROUNDER_BITS), zero)
-        return b.cast("trunci", value, "i8")
+        bits = b.cast("bitcast", b.arith("addf", steps, ROUNDER), "i32")
+        value = b.arith("subi", bits, ROUNDER_BITS)
+        if away:
+            value = b.arith("addi", value, _half_away(b, steps, value))
+        return b.cast("trunci", b.arith("addi", value, zero), "i8")
 
     return w.generic(inputs, (w.empty(layer.shape, "i8"), everything), body)
+
+
+def _half_away(b: Writer, x: Scalar, even: Scalar) -> Scalar:
+    """What rounding half to even lacks of rounding half away from zero: -1, 0 or 1."""
+    rest = b.arith("subf", x, b.cast("sitofp", even, "f32"))  # exact
+    up = b.both(b.compare("oeq", rest, 0.5), b.compare("ogt", x, 0.0))
+    down = b.both(b.compare("oeq", rest, -0.5), b.compare("olt", x, 0.0))
+    return b.arith("subi", b.cast("extui", up, "i32"), b.cast("extui", down, "i32"))
 
 
 def dequantize(w: Writer, layer: Layer) -> Tensor:

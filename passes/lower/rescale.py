@@ -1,17 +1,22 @@
-"""Fixed-point rescaling of accumulators to int8: R of ``tinyiree/ir/README.md`` in the form that costs least.
+"""Rescaling of accumulators to int8: R of ``tinyiree/ir/README.md``, in its cheapest form.
 
-``R(acc; m, r) = (acc * m + 2^(r-1)) >> r`` over 64-bit products. For r >= 33 the rounding constant leaves
-the low word of the product alone, so that the high word is enough::
+``R(acc; m, r) = (acc * m + 2^(r-1)) >> r`` over 64-bit products. For r >= 33 the rounding constant
+leaves the low word of the product alone, so that the high word is enough::
 
     R = (hi32(acc * m) + 2^(r-33)) >> (r-32)
 
-which is one multiplication (``smmul``, ``mulh``), one addition and one shift on a 32-bit core. For a smaller r
-the accumulator is first shifted left by ``33 - r``, as long as its bound allows that: the product and r grow
-alike, and R stays the same bit for bit. The output zero point joins the rounding constant when the
-sum cannot overflow.
+which is one multiplication (``smmul``, ``mulh``), one addition and one shift on a 32-bit core. For
+a smaller r the accumulator is first shifted left by ``33 - r``, as long as its bound allows that:
+the product and r grow alike, and R stays the same bit for bit. The output zero point joins the
+rounding constant when the sum cannot overflow.
+
+D, which rounds twice, is ``h = (2 * acc * m + 2^31) >> 32`` and then
+``(h + 2^(e-1) - (h < 0)) >> e`` with ``e = r - 31``. Its first half is one rounding multiplication
+(``smmulr``). Where the clamp begins at the zero point or above, as after a ReLU, the result of a
+negative h does not matter and its correction goes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +28,7 @@ from tinyiree.passes.lower.text import Scalar, Tensor, Writer
 Int64 = npt.NDArray[np.int64]
 
 _HIGH_WORD_SHIFT = 33
+_D_SHIFT = 31
 _WORD_LIMIT = 2**31 - 1
 
 
@@ -56,6 +62,8 @@ class Rescaling:
         shift: the last right shift, of the high word or, when wide, of the product.
         zero_point: what is left to add after the shift.
         output: the clamp bounds.
+        twice: D in place of R: the high word is rounded, too.
+        correction: of D: -1 where the sign of the high word joins the rounding constant, else 0.
     """
 
     wide: bool
@@ -65,39 +73,70 @@ class Rescaling:
     shift: Int64
     zero_point: int
     output: Output
+    twice: bool = False
+    correction: Int64 = field(default_factory=lambda: np.zeros(1, np.int64))
 
     def columns(self) -> tuple[Int64, ...]:
         """The arrays in the order in which ``Operands`` hands them to ``apply``."""
-        return (self.before, self.multiplier, self.rounding, self.shift)
+        return (self.before, self.multiplier, self.rounding, self.shift, self.correction)
 
 
 def plan(
-    multiplier: npt.ArrayLike, shift: npt.ArrayLike, bound: npt.ArrayLike, output: Output
+    multiplier: npt.ArrayLike,
+    shift: npt.ArrayLike,
+    bound: npt.ArrayLike,
+    output: Output,
+    rounding: str = "single",
 ) -> Rescaling:
-    """Choose the form of R.
+    """Choose the form of R, or of D.
 
     Args:
-        multiplier: int32 multipliers of any shape.
+        multiplier: int32 multipliers of any shape; greater ones are multiplied in 64 bits.
         shift: right shifts in [1, 62], same shape.
         bound: greatest absolute value of the accumulator, same shape or a scalar.
         output: zero point and clamp of the result.
+        rounding: ``single`` for R, ``double`` for D.
     """
+    if rounding == "double" and (np.asarray(shift) > _D_SHIFT).any():
+        return _plan_twice(multiplier, shift, bound, output)
     m = np.asarray(multiplier, np.int64)
     r = np.where(m == 0, _HIGH_WORD_SHIFT, np.asarray(shift, np.int64))
     most = np.broadcast_to(np.asarray(bound, np.int64), m.shape)
     before = np.maximum(_HIGH_WORD_SHIFT - r, 0)
     # A shift by 32 or more fits only a zero; the comparison below would overflow for it.
     fits = (before < 32) & (most << np.minimum(before, 31) <= _WORD_LIMIT)
-    if not fits.all():
-        rounding = np.int64(1) << (r - 1)
-        return Rescaling(True, np.zeros_like(m), m, rounding, r, output.zero_point, output)
+    if not fits.all() or (np.abs(m) > _WORD_LIMIT).any():
+        half = np.int64(1) << (r - 1)
+        return Rescaling(True, np.zeros_like(m), m, half, r, output.zero_point, output)
     r = r + before
-    after, rounding = r - 32, np.int64(1) << (r - 33)
-    with_zero_point = rounding + (np.int64(output.zero_point) << after)
+    after, half = r - 32, np.int64(1) << (r - 33)
     high_word = ((most << before) * np.abs(m) >> 32) + 1
-    if (high_word + np.abs(with_zero_point) <= _WORD_LIMIT).all():
-        return Rescaling(False, before, m, with_zero_point, after, 0, output)
-    return Rescaling(False, before, m, rounding, after, output.zero_point, output)
+    half, zero_point = _join(half, after, high_word, output)
+    return Rescaling(False, before, m, half, after, zero_point, output)
+
+
+def _join(half: Int64, after: Int64, most: Int64, output: Output) -> tuple[Int64, int]:
+    """The zero point inside the rounding constant if there is room, and what is left of it."""
+    joined = half + (np.int64(output.zero_point) << after)
+    if (most + np.abs(joined) <= _WORD_LIMIT).all():
+        return joined, 0
+    return half, output.zero_point
+
+
+def _plan_twice(
+    multiplier: npt.ArrayLike, shift: npt.ArrayLike, bound: npt.ArrayLike, output: Output
+) -> Rescaling:
+    m, r = np.asarray(multiplier, np.int64), np.asarray(shift, np.int64)
+    left, after = np.maximum(_D_SHIFT - r, 0), np.maximum(r - _D_SHIFT, 0)
+    most = np.broadcast_to(np.asarray(bound, np.int64), m.shape)
+    # One more bit to the left, so that the high word is what is left after the shift by 31.
+    wide = bool((most << np.minimum(left + 1, 31) > _WORD_LIMIT).any())
+    high_word = ((most << np.minimum(left, 31)) * np.abs(m) >> _D_SHIFT) + 2
+    half, zero_point = _join((np.int64(1) << after) >> 1, after, high_word, output)
+    corrected = output.low < output.zero_point
+    correction = np.where(after > 0, -1, 0) if corrected else np.zeros_like(m)
+    before = left if wide else left + 1
+    return Rescaling(wide, before, m, half, after, zero_point, output, True, correction)
 
 
 @dataclass(frozen=True)
@@ -121,21 +160,51 @@ class Operands:
         rescaling = self.rescaling
         type_ = "i64" if rescaling.wide else "i32"
         rest = iter(elements)
-        before, multiplier, rounding, shift = (
+        before, multiplier, rounding, shift, correction = (
             w.number(int(column.ravel()[0]), type_) if _uniform(column) else next(rest)
             for column in rescaling.columns()
         )
+        if rescaling.twice:
+            high = self._rounded_product(w, accumulator, before, multiplier)
+            value = w.arith("addi", high, self._narrow(w, rounding))
+            if rescaling.correction.any():
+                negative = w.arith("shrsi", high, 31)
+                if not _uniform(rescaling.correction):
+                    negative = w.arith("andi", negative, self._narrow(w, correction))
+                value = w.arith("addi", value, negative)
+            return self._finish(w, w.arith("shrsi", value, self._narrow(w, shift)))
         if rescaling.before.any():
             accumulator = w.arith("shli", accumulator, before)
         left, right = (w.cast("extsi", value, "i64") for value in (accumulator, multiplier))
         product = w.arith("muli", left, right)
         if not rescaling.wide:
             product = w.cast("trunci", w.arith("shrsi", product, 32), "i32")
-        value = w.arith("shrsi", w.arith("addi", product, rounding), shift)
-        if rescaling.zero_point:
-            value = w.arith("addi", value, rescaling.zero_point)
-        value = w.clamp_integer(value, rescaling.output.low, rescaling.output.high)
-        return w.cast("trunci", value, "i8")
+        return self._finish(w, w.arith("shrsi", w.arith("addi", product, rounding), shift))
+
+    def _rounded_product(
+        self, w: Writer, accumulator: Scalar, before: Scalar, multiplier: Scalar
+    ) -> Scalar:
+        """The first half of D."""
+        wide = self.rescaling.wide
+        if wide:
+            accumulator = w.cast("extsi", accumulator, "i64")
+        if self.rescaling.before.any():
+            accumulator = w.arith("shli", accumulator, before)
+        left, right = (w.cast("extsi", value, "i64") for value in (accumulator, multiplier))
+        bits = _D_SHIFT if wide else _D_SHIFT + 1
+        rounded = w.arith("addi", w.arith("muli", left, right), 1 << (bits - 1))
+        return self._narrow(w, w.arith("shrsi", rounded, bits))
+
+    @staticmethod
+    def _narrow(w: Writer, x: Scalar) -> Scalar:
+        return w.cast("trunci", x, "i32")
+
+    def _finish(self, w: Writer, value: Scalar) -> Scalar:
+        """Add what is left of the zero point, clamp, truncate."""
+        output = self.rescaling.output
+        if self.rescaling.zero_point:
+            value = w.arith("addi", value, self.rescaling.zero_point)
+        return w.cast("trunci", w.clamp_integer(value, output.low, output.high), "i8")
 
 
 def _uniform(column: Int64) -> bool:
@@ -145,4 +214,4 @@ def _uniform(column: Int64) -> bool:
 def of_op(op: ir.Operation, bound: int) -> Rescaling:
     """The rescaling of an op with scalar attributes ``multiplier`` and ``shift``."""
     multiplier, shift = access.integer(op, "multiplier"), access.integer(op, "shift")
-    return plan([multiplier], [shift], bound, Output.of(op))
+    return plan([multiplier], [shift], bound, Output.of(op), access.rounding(op))

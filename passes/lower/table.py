@@ -8,6 +8,8 @@ from tinyiree.passes.lower import (
     pooling,
     quantize,
     reduction,
+    tflite,
+    tflite_ops,
 )
 from tinyiree.passes.lower.layer import Emitter
 
@@ -31,12 +33,16 @@ EMITTERS: dict[str, Emitter] = {
     "nn.pad": layout.pad,
     "nn.slice": layout.slice_,
     "nn.upsample_nearest": layout.upsample_nearest,
+    "nn.gather": layout.gather,
+    "nn.maximum": elementwise.extreme("max"),
+    "nn.minimum": elementwise.extreme("min"),
     "nn.quantize": quantize.quantize,
     "nn.dequantize": quantize.dequantize,
     "qnn.conv2d": convolution.integer_conv2d,
     "qnn.fully_connected": matmul.integer_fully_connected,
     "qnn.batch_matmul": matmul.integer_batch_matmul,
     "qnn.add": elementwise.integer_add,
+    "qnn.tflite_add": tflite.add,
     "qnn.mul": elementwise.integer_mul,
     "qnn.avg_pool2d": pooling.integer_avg_pool2d,
     "qnn.mean": reduction.integer_mean,
@@ -44,6 +50,10 @@ EMITTERS: dict[str, Emitter] = {
     "qnn.clamp": elementwise.integer_clamp,
     "qnn.lookup": elementwise.lookup,
     "qnn.softmax": reduction.integer_softmax,
+    "qnn.tflite_softmax": tflite.softmax,
+    "qnn.tflite_prelu": tflite_ops.prelu,
+    "qnn.tflite_l2_norm": tflite_ops.l2_norm,
+    "qnn.tflite_resize_bilinear": tflite_ops.resize_bilinear,
     "qnn.log_softmax": reduction.integer_log_softmax,
 }
-"""All operators but ``nn.reshape``, which is free, and ``nn.batch_norm``, which is folded before."""
+"""All operators but ``nn.reshape``, which is free, and ``nn.batch_norm``, which is folded away."""

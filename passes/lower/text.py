@@ -66,6 +66,7 @@ def float_text(value: float) -> str:
 
 def dense(array: Array) -> str:
     """The attribute of a constant tensor."""
+    shape = array.shape  # ascontiguousarray gives a scalar an axis
     array = np.ascontiguousarray(array)
     element = ELEMENTS[str(array.dtype)]
     first = array.ravel()[0]
@@ -73,7 +74,7 @@ def dense(array: Array) -> str:
         literal = float_text(float(first)) if element == "f32" else str(int(first))
     else:
         literal = f'"0x{array.tobytes().hex().upper()}"'
-    return f"dense<{literal}> : {tensor_type(array.shape, element)}"
+    return f"dense<{literal}> : {tensor_type(shape, element)}"
 
 
 def _around(kept: Sequence[int], rank: int) -> list[list[int]]:

@@ -31,7 +31,9 @@ _UNARY_RANGE: dict[str, Callable[[float, float, float], tuple[float, float]]] = 
     "exp": lambda low, high, alpha: (0.0, math.exp(min(high, 80.0))),
     "sqrt": lambda low, high, alpha: (0.0, math.sqrt(max(high, 0.0))),
 }
-"""Range of each function's result for an operand in [low, high], where low <= 0 <= high."""
+"""Range of each function's result for an operand in [low, high], where low <= 0 <= high.
+
+The functions without a bound at 0, ``log`` and ``rsqrt``, are not here."""
 
 
 def complete_qdq(module: ir.Module) -> None:
@@ -230,7 +232,7 @@ def _derive(op: ir.Operation, operands: list[Parameters]) -> Parameters | None:
         return from_range(*FIXED_RANGE[function])
     if op.name == "nn.log_softmax":
         return from_range(first.low - first.high - math.log(access.shape(op.results[0])[-1]), 0.0)
-    if op.name == "nn.unary":
+    if op.name == "nn.unary" and function in _UNARY_RANGE:
         return from_range(
             *_UNARY_RANGE[function](first.low, first.high, access.number(op, "alpha"))
         )

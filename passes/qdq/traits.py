@@ -14,6 +14,7 @@ LAYOUT = frozenset(
         "nn.slice",
         "nn.max_pool2d",
         "nn.upsample_nearest",
+        "nn.gather",
         "nn.pad",
         "nn.concat",
     }

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from tinyiree.emit.c_source import render
+from tinyiree.emit.kernels import KernelUse
 from tinyiree.emit.program import IoTensor, Program, place
 from tinyiree.errors import TinyireeError
 from tinyiree.firmware import RUNTIME_DIRECTORY
-from tinyiree.iree.schedule import Buffer, Copy, Dispatch, Fill, Schedule, Span
+from tinyiree.iree.schedule import Buffer, Copy, Dispatch, Fill, KernelCall, Schedule, Span
+from tinyiree.kernels.kernel import Packed
+from tinyiree.kernels.structs import STRUCTS
 from tinyiree.passes.plan_memory import PlanMemory
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -79,6 +82,42 @@ def test_golden(program: Program, request: pytest.FixtureRequest) -> None:
         if request.config.getoption("--update-golden"):
             path.write_text(text)
         assert text == path.read_text(), f"{path} differs; review with --update-golden"
+
+
+def test_a_kernel_call_has_constants_and_scratch() -> None:
+    schedule = Schedule(
+        (Buffer("input", 16), Buffer("output", 8), Buffer("scratch", 32)),
+        (0,),
+        (1,),
+        (
+            KernelCall(
+                "armv7em.max_pool2d",
+                "tinyiree_armv7em_max_pool2d",
+                0,
+                2,
+                (Span(0, 0, 16), Span(1, 0, 8), Span(2, 0, 32)),
+                (False, True, True),
+            ),
+        ),
+    )
+    window = dict.fromkeys(STRUCTS["tinyiree_window_t"], 1)
+    packed = Packed("tinyiree_max_pool2d_t", {"window": window}, {})
+    program = place(
+        "pool",
+        "",
+        (),
+        (IoTensor("x", (1, 4, 4, 1), "int8", 0.1, 3, 16),),
+        (IoTensor("y", (1, 2, 4, 1), "int8", 0.1, 3, 8),),
+        schedule,
+        PlanMemory(),
+        KernelUse({0: packed}, ("armv7em/max_pool2d.c",), frozenset()),
+    )
+    assert program.plan.arena_bytes == 56  # the scratch is planned with the rest
+    _, source = render(program)
+    assert "{ tinyiree_armv7em_max_pool2d, &layer0, 2 }," in source
+    assert "static const tinyiree_max_pool2d_t layer0" in source
+    assert "{TINYIREE_KERNEL, 3, 0, 0, 0}, // armv7em.max_pool2d" in source
+    assert ".query = NULL" in source
 
 
 def test_compiles_without_warnings(tmp_path: Path) -> None:

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyiree.ir.fixedpoint import MAX_SHIFT, encode, encode_all, rescale
+from tinyiree.ir.fixedpoint import (
+    MAX_SHIFT,
+    encode,
+    encode_all,
+    rescale,
+    rescale_twice,
+    round_divide,
+)
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
 
@@ -55,3 +62,27 @@ def test_arrays_keep_their_shape_and_broadcast() -> None:
     assert multipliers.shape == shifts.shape == (1, 2)
     assert multipliers.dtype == shifts.dtype == np.int32
     assert rescale([[8], [16]], multipliers, shifts).tolist() == [[4, 2], [8, 4]]
+
+
+def gemmlowp(acc: int, multiplier: int, shift: int) -> int:
+    """The two functions of gemmlowp's fixedpoint.h in exact arithmetic, as they are defined."""
+    left, right = max(31 - shift, 0), max(shift - 31, 0)
+    product = (acc << left) * multiplier
+    nudge = 2**30 if product >= 0 else 1 - 2**30
+    high = int(Fraction(product + nudge, 2**31).__trunc__())
+    remainder = high & (2**right - 1)
+    threshold = ((2**right - 1) >> 1) + (1 if high < 0 else 0)
+    return (high >> right) + (1 if remainder > threshold else 0)
+
+
+@given(st.integers(-(2**20), 2**20), st.integers(0, 2**31 - 1), st.integers(21, 62))
+def test_rescale_twice_is_gemmlowp(acc: int, multiplier: int, shift: int) -> None:
+    assert int(rescale_twice(acc, multiplier, shift)) == gemmlowp(acc, multiplier, shift)
+
+
+@pytest.mark.parametrize(
+    ("x", "exponent", "expected"),
+    [(3, 1, 2), (-3, 1, -2), (1, 1, 1), (-1, 1, -1), (5, 2, 1), (-6, 2, -2), (-7, 0, -7)],
+)
+def test_round_divide(x: int, exponent: int, expected: int) -> None:
+    assert int(round_divide(x, exponent)) == expected

@@ -131,6 +131,8 @@ TORCH_UNARY = {
     "neg": torch.neg,
     "exp": torch.exp,
     "sqrt": torch.sqrt,
+    "log": torch.log,
+    "rsqrt": torch.rsqrt,
 }
 
 

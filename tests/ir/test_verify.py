@@ -44,6 +44,16 @@ REFUSED = {
         f'"nn.unary"(%x) {{fn = "sin", alpha = 0.0 : f64}} : ({F}) -> {F}',
         "unknown function 'sin', expected one of sigmoid",
     ),
+    "rounding": (
+        f'"nn.quantize"(%x) {{scales = array<f64: 1.0>, zero_points = array<i64: 0>, '
+        f'axis = 0 : i64, rounding = "double"}} : ({F}) -> {Q}',
+        "unknown rounding 'double', expected one of even, away",
+    ),
+    "kind of an optional attribute": (
+        f'"nn.quantize"(%x) {{scales = array<f64: 1.0>, zero_points = array<i64: 0>, '
+        f"axis = 0 : i64, rounding = 1 : i64}} : ({F}) -> {Q}",
+        "attribute 'rounding' should be str, found 1 : i64",
+    ),
 }
 
 

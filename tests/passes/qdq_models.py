@@ -74,11 +74,11 @@ def per_tensor(scale: float, zero_point: int) -> dict[str, Any]:
 
 
 @contextmanager
-def model(*shapes: Sequence[int]) -> Iterator[Model]:
-    """A model with float inputs of the given shapes."""
+def model(*shapes: Sequence[int], element: str = "f32") -> Iterator[Model]:
+    """A model with inputs of the given shapes."""
     with build.new_context(), ir.Location.unknown():
         inputs = ", ".join(
-            f"%{i}: tensor<{'x'.join(map(str, shape))}xf32>" for i, shape in enumerate(shapes)
+            f"%{i}: tensor<{'x'.join(map(str, shape))}x{element}>" for i, shape in enumerate(shapes)
         )
         module = ir.Module.parse(f"func.func @main({inputs}) {{ return }}")
         block = access.main_block(module)

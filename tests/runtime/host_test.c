@@ -51,6 +51,17 @@ static int grid(const tinyiree_environment_t *environment, const tinyiree_dispat
     return order == 1000;
 }
 
+// A kernel: out[row] = 2 * in[row] + *params, with one byte of scratch.
+static void doubled(const void *params, void *const *pointers, uint32_t first, uint32_t last) {
+    const uint8_t *in = pointers[0], *offset = params;
+    uint8_t *out = pointers[1], *scratch = pointers[2];
+    CHECK(first == 0 && last == 3);
+    for (uint32_t row = first; row < last; ++row) {
+        *scratch = in[row];
+        out[row] = (uint8_t)(2 * *scratch + *offset);
+    }
+}
+
 static uint32_t asked_version;
 static int refuse;
 static tinyiree_library_header_t header = {6, "fake", 0, 0};
@@ -74,11 +85,15 @@ static const tinyiree_step_t steps[] = {
     {TINYIREE_DISPATCH, 3, 0, 2, 0},      // again: the grid must be 1, 1, 1 once more
     {TINYIREE_COPY, 2, 0, 10, 0},         // 34..42 := 32..40, which overlap
     {TINYIREE_FILL, 1, 0, 14, 7},         // 100..107 := 0x77
+    {TINYIREE_KERNEL, 3, 0, 16, 0},       // 120..123 := 2 * 16..19 + 5
 };
-static const size_t bindings[] = {16, 5, 0, 16, 32, 8, 8, 8, 64, 24, 32, 34, 8, 8, 100, 7};
+static const size_t bindings[] = {16, 5, 0, 16, 32, 8, 8, 8, 64, 24, 32, 34, 8, 8, 100, 7, 16, 120, 200};
 static const uint32_t words[] = {0x04030201u, 4, 3, 2, 2, 10, 0xABCD1234u, 0x77777777u};
 static const tinyiree_io_t io[] = {{0, 8}, {32, 8}};
-static const tinyiree_program_t good = {query, steps, bindings, words, io, 256, 16, 6, 1, 1};
+static const uint8_t five = 5;
+static const tinyiree_kernel_call_t kernels[] = {{doubled, &five, 3}};
+static const tinyiree_program_t good = {query, steps, bindings, words, kernels, io,
+                                        256,   16,    7,        1,     1,       1};
 
 static uint8_t arena[256 + 16] TINYIREE_ALIGNED;
 
@@ -114,7 +129,10 @@ static void init_refuses(void) {
     const tinyiree_step_t no_such_dispatch[] = {{TINYIREE_DISPATCH_GRID, 0, 3, 0, 0}};
     program.steps = no_such_dispatch;
     CHECK(tinyiree_init(&model, &program, arena, 256) == TINYIREE_ERROR_DISPATCH);
-    const tinyiree_step_t no_such_kind[] = {{4, 0, 0, 0, 0}};
+    const tinyiree_step_t no_such_kernel[] = {{TINYIREE_KERNEL, 0, 1, 0, 0}};
+    program.steps = no_such_kernel;
+    CHECK(tinyiree_init(&model, &program, arena, 256) == TINYIREE_ERROR_DISPATCH);
+    const tinyiree_step_t no_such_kind[] = {{5, 0, 0, 0, 0}};
     program.steps = no_such_kind;
     CHECK(tinyiree_init(&model, &program, arena, 256) == TINYIREE_ERROR_ABI_MISMATCH);
     const tinyiree_step_t too_many[] = {{TINYIREE_DISPATCH, TINYIREE_MAX_BINDINGS + 1, 0, 0, 0}};
@@ -156,6 +174,7 @@ static void invoke_runs_the_steps(void) {
         CHECK(order == 24 && heap[63] == 0xEE && heap[88] == 0xEE);
         for (unsigned i = 0; i < 24; ++i)
             CHECK(heap[64 + i] == 10 + i);
+        CHECK(heap[119] == 0xEE && heap[120] == 7 && heap[122] == 11 && heap[123] == 0xEE);
         CHECK(heap[99] == 0xEE && heap[100] == 0x77 && heap[106] == 0x77 && heap[107] == 0xEE);
     }
     heap[0] = 99;

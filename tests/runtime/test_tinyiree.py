@@ -122,7 +122,7 @@ static const tinyiree_step_t steps[] = {{{step * steps}}};
 static const size_t bindings[] = {{{table}}};
 static const tinyiree_io_t io[] = {{{{0, 4}}, {{0, 4}}}};
 const tinyiree_program_t idle_program = {{
-    query, steps, bindings, NULL, io, IDLE_ARENA_BYTES, 16, {steps}, 1, 1}};
+    query, steps, bindings, NULL, NULL, io, IDLE_ARENA_BYTES, 16, {steps}, 0, 1, 1}};
 """,
         encoding="utf-8",
     )

@@ -6,6 +6,7 @@ import traceback
 
 import typer
 
+from tinyiree.cli.bench import bench
 from tinyiree.cli.build import build
 from tinyiree.cli.demo import demo
 from tinyiree.cli.device import report, run, verify
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 for command in (build, run, verify, report, targets, passes, ops, demo):
     app.command()(command)
+app.add_typer(bench, name="bench")
 
 
 def main() -> None:

@@ -19,7 +19,10 @@ from tinyiree.tensors import read_npz
 
 def build(
     model: Annotated[
-        str, typer.Argument(help="FILE.py:NAME, or a .pt2 or .mlir file", metavar="MODEL")
+        str,
+        typer.Argument(
+            help="FILE.py:NAME, or a .pt2, .onnx, .tflite or .mlir file", metavar="MODEL"
+        ),
     ],
     target: Annotated[str, typer.Option(help="core to build for; see `tinyiree targets`")],
     output: Annotated[

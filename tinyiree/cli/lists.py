@@ -35,13 +35,14 @@ def passes() -> None:
 
 
 def ops() -> None:
-    """List the operators: what PyTorch operations become, and those of the normal form."""
-    table = Table(box=None, title="from PyTorch (float32, and int8 by quantization)")
+    """List the operators: what each frontend's operations become, and those of the normal form."""
+    table = Table(box=None, title="from PyTorch, ONNX and TensorFlow Lite")
     table.title_justify = "left"
-    for heading in ("operation", "becomes", "family"):
+    for heading in ("frontend", "operation", "element types", "becomes", "family"):
         table.add_column(heading)
     for op in supported_ops():
-        table.add_row(op.torch, ", ".join(op.becomes) or "(nothing)", op.family)
+        becomes = ", ".join(op.becomes) or "(nothing)"
+        table.add_row(op.frontend, op.name, ", ".join(op.dtypes), becomes, op.family)
     out.print(table)
     table = Table(box=None, title="normal form", title_justify="left")
     for heading in ("operator", "element types", "what it is"):

@@ -8,7 +8,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tinyiree.emit.program import IoTensor, Program
 from tinyiree.errors import TinyireeError
-from tinyiree.iree.schedule import Copy, Dispatch, Fill
+from tinyiree.iree.schedule import Copy, Dispatch, Fill, KernelCall
+from tinyiree.kernels.structs import emit
 
 ARENA_ALIGNMENT = 16
 
@@ -19,6 +20,9 @@ C_TYPES: dict[str, str] = {
     "int64": "int64_t",
     "float32": "float",
 }
+
+# Where the linker script of the self-test looks for weights that are written in C.
+_WEIGHTS = ".rodata.tinyiree_weights"
 
 # Fields of tinyiree_step_t are 16 bits wide.
 _MAX_INDEX = 0xFFFF
@@ -34,6 +38,16 @@ class _Row:
     first_binding: int
     first_word: int
     comment: str
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One ``tinyiree_kernel_call_t`` and the C source of its constants."""
+
+    function: str
+    params: str
+    rows: int
+    constants: str
 
 
 @dataclass(frozen=True)
@@ -86,6 +100,7 @@ def render(program: Program) -> tuple[str, str]:
         "rows": rows,
         "bindings": bindings,
         "words": words,
+        "calls": _calls(program),
         "arena_alignment": ARENA_ALIGNMENT,
     }
     return (
@@ -108,6 +123,7 @@ def _tables(program: Program) -> tuple[list[_Row], list[int], list[int]]:
     rows: list[_Row] = []
     bindings: list[int] = []
     words: list[int] = []
+    calls = 0
     for step in program.schedule.steps:
         match step:
             case Dispatch():
@@ -116,6 +132,10 @@ def _tables(program: Program) -> tuple[list[_Row], list[int], list[int]]:
                 first = _share(bindings, offsets + lengths)
                 entry = program.functions.index(step.function)
                 rows.append(_Row("DISPATCH", len(offsets), entry, first, 0, step.function))
+            case KernelCall():
+                first = _share(bindings, [program.offset(span) for span in step.bindings])
+                rows.append(_Row("KERNEL", len(step.bindings), calls, first, 0, step.kernel))
+                calls += 1
             case Fill():
                 first = _share(bindings, [program.offset(step.target), step.target.length])
                 repeated = step.pattern
@@ -135,6 +155,17 @@ def _tables(program: Program) -> tuple[list[_Row], list[int], list[int]]:
             f"runtime's tables hold {_MAX_INDEX}: split the model"
         )
     return rows, bindings, words
+
+
+def _calls(program: Program) -> list[_Call]:
+    """The kernel calls in order, each with constants of its own."""
+    calls = []
+    for step in program.schedule.steps:
+        if isinstance(step, KernelCall):
+            params = f"layer{step.group}"
+            constants = emit(program.kernels.constants[step.group], params, _WEIGHTS)
+            calls.append(_Call(step.function, params, step.rows, constants))
+    return calls
 
 
 def _share(table: list[int], run: list[int]) -> int:

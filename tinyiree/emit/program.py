@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tinyiree.iree.schedule import Copy, Dispatch, Fill, Schedule, Span, Step
+from tinyiree.emit.kernels import NO_KERNELS, KernelUse
+from tinyiree.iree.schedule import Copy, Dispatch, Fill, KernelCall, Schedule, Span, Step
 from tinyiree.passes.plan_memory import Lifetime, MemoryPlan, PlanMemory
 
 Array = npt.NDArray[np.generic]
@@ -45,6 +46,7 @@ class Program:
         schedule: the steps.
         lifetimes: of the schedule's buffers.
         plan: where the buffers lie.
+        kernels: constants and sources of the kernels that the schedule calls.
     """
 
     name: str
@@ -55,10 +57,11 @@ class Program:
     schedule: Schedule
     lifetimes: tuple[Lifetime, ...]
     plan: MemoryPlan
+    kernels: KernelUse = NO_KERNELS
 
-    def dispatches(self) -> list[Dispatch]:
-        """The calls of compiled functions, in order."""
-        return [step for step in self.schedule.steps if isinstance(step, Dispatch)]
+    def layers(self) -> list[Dispatch | KernelCall]:
+        """The steps that compute layers, in order."""
+        return [step for step in self.schedule.steps if isinstance(step, Dispatch | KernelCall)]
 
     def offset(self, span: Span) -> int:
         """Where a span lies, in bytes from the arena's start."""
@@ -88,7 +91,7 @@ def lifetimes(schedule: Schedule) -> tuple[Lifetime, ...]:
 def spans(step: Step) -> tuple[Span, ...]:
     """The memory that a step touches."""
     match step:
-        case Dispatch():
+        case Dispatch() | KernelCall():
             return step.bindings
         case Fill():
             return (step.target,)
@@ -104,6 +107,7 @@ def place(
     outputs: Sequence[IoTensor],
     schedule: Schedule,
     planner: PlanMemory,
+    kernels: KernelUse = NO_KERNELS,
 ) -> Program:
     """Plan the arena of a schedule."""
     alive = lifetimes(schedule)
@@ -116,4 +120,5 @@ def place(
         schedule,
         alive,
         planner.plan(alive),
+        kernels,
     )

@@ -3,7 +3,7 @@
 from tinyiree.firmware.link import linker_script
 from tinyiree.firmware.selftest import DEFAULT_STACK_BYTES, RUNTIME_DIRECTORY, build_selftest
 from tinyiree.firmware.sizes import FlashSizes, sizes
-from tinyiree.firmware.slim import Export, slim_library
+from tinyiree.firmware.slim import Export, drop_exports, slim_library
 from tinyiree.firmware.toolchain import Toolchain, ToolchainName, make_toolchain
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Toolchain",
     "ToolchainName",
     "build_selftest",
+    "drop_exports",
     "linker_script",
     "make_toolchain",
     "sizes",

@@ -11,6 +11,7 @@ format: System V ABI, ELF, "Relocation" (Rel on Arm, Rela on RISC-V, symbol 0 ty
 
 import io
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,21 @@ def _unexpected(path: Path, found: str) -> str:
         f"{path}: expected a 32-bit object file of an IREE static library of ABI version "
         f"0.{_ABI_VERSION}, found {found}; compile with --iree-llvmcpu-link-static and IREE 3.13"
     )
+
+
+def drop_exports(path: Path, names: Collection[str]) -> None:
+    """Make exports of a library NULL, in place, so that the linker drops their code and constants.
+
+    What else is in the object file stays. Raises TinyireeError as `slim_library` does.
+    """
+    data = bytearray(path.read_bytes())
+    elf = ELFFile(io.BytesIO(bytes(data)))
+    symbols = elf.get_section_by_name(".symtab")
+    tables = _tables(path, elf, symbols)
+    for ordinal, export in enumerate(_exports(path, elf, symbols, tables, data)):
+        if export.name in names:
+            _void_relocations(elf, tables["functions"], 4 * ordinal, 4 * ordinal + 4, data)
+    path.write_bytes(bytes(data))
 
 
 def _tables(path: Path, elf: ELFFile, symbols: Any) -> dict[str, _Table]:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 Model = Union[str, Path, "nn.Module", "ExportedProgram"]
 Shapes = Sequence[Sequence[int]]
 
-KINDS = "FILE.py:NAME, .pt2 (torch.export.save), .mlir (torch dialect or normal form)"
+KINDS = (
+    "FILE.py:NAME, .pt2 (torch.export.save), .onnx, .tflite, .mlir (torch dialect or normal form)"
+)
 
 
 def import_model(
@@ -28,12 +30,13 @@ def import_model(
     """Import a model into the normal form, in a context of its own (``module.context``).
 
     Args:
-        model: ``FILE.py:NAME``, the path of a ``.pt2`` or ``.mlir`` file, an ``nn.Module``, or an
-            ``ExportedProgram``.
+        model: ``FILE.py:NAME``, the path of a ``.pt2``, ``.onnx`` or ``.mlir`` file, an
+            ``nn.Module``, or an ``ExportedProgram``.
         example_inputs: float32 tensors as forward takes them; only shapes matter. Not needed when
-            the module has an attribute ``example_inputs``; not used for ``.pt2``, ``.mlir`` and
-            programs, which know their shapes.
-        input_shapes: in place of example inputs: one shape for each input.
+            the module has an attribute ``example_inputs``; not used for ``.pt2``, ``.tflite``,
+            ``.mlir`` and programs, which know their shapes.
+        input_shapes: in place of example inputs: one shape for each input. For ``.onnx`` where
+            the file leaves extents open, such as the batch.
 
     Returns:
         A module with ``func.func @main``. Inputs and outputs have the shapes that they have in
@@ -97,19 +100,37 @@ def _import_named(
         )
     importer = _BY_SUFFIX.get(path.suffix.lower())
     if importer is None:
-        soon = " is not supported yet" if path.suffix in (".onnx", ".tflite") else ""
-        raise TinyireeError(
-            f"{path}: {path.suffix or 'a file without suffix'}{soon}; expected {KINDS}"
-        )
+        raise TinyireeError(f"{path}: {path.suffix or 'a file without suffix'}; expected {KINDS}")
     if not path.is_file():
         raise TinyireeError(f"{path}: no such file; correct the path")
-    return importer(path)
+    return importer(path, input_shapes)
 
 
-def _import_pt2(path: Path) -> ir.Module:
+def _import_pt2(path: Path, input_shapes: Shapes) -> ir.Module:
     from tinyiree.importers import pt2_file, pytorch
 
     return pytorch.import_program(pt2_file.load_program(path), str(path))
 
 
-_BY_SUFFIX: dict[str, Callable[[Path], ir.Module]] = {".pt2": _import_pt2, ".mlir": import_mlir}
+def _import_onnx(path: Path, input_shapes: Shapes) -> ir.Module:
+    from tinyiree.importers.onnx.onnx_file import import_onnx
+
+    return import_onnx(path, input_shapes)
+
+
+def _import_tflite(path: Path, input_shapes: Shapes) -> ir.Module:
+    from tinyiree.importers.tflite import import_tflite
+
+    return import_tflite(path)
+
+
+def _import_mlir(path: Path, input_shapes: Shapes) -> ir.Module:
+    return import_mlir(path)
+
+
+_BY_SUFFIX: dict[str, Callable[[Path, Shapes], ir.Module]] = {
+    ".pt2": _import_pt2,
+    ".onnx": _import_onnx,
+    ".tflite": _import_tflite,
+    ".mlir": _import_mlir,
+}

@@ -93,18 +93,8 @@ def convert(
         },
     )
     with torch_module.context, ir.Location.unknown():
-        module = ir.Module.create()
         types = [build.tensor_type(k.shape, "f32") for k in kinds if k]
-        with ir.InsertionPoint(module.body):
-            main = ir.Operation.create(
-                "func.func",
-                attributes={
-                    "sym_name": ir.StringAttr.get("main"),
-                    "function_type": ir.TypeAttr.get(ir.FunctionType.get(types, [])),
-                },
-                regions=1,
-            )
-        body = main.regions[0].blocks.append(*types)
+        module, body = new_main(types)
         walk.values.update(zip(block.arguments, body.arguments, strict=True))
         with ir.InsertionPoint(body):
             for op in block.operations:
@@ -117,10 +107,25 @@ def convert(
                     f"  {listed}"
                 )
         build.update_function_type(module)
-        _name_edges(module, edge, len(types))
+        name_edges(module, edge, len(types))
     build.erase_dead(module)
     verify(module)
     return module
+
+
+def new_main(types: Sequence[ir.Type]) -> tuple[ir.Module, ir.Block]:
+    """A module with an empty ``func.func @main``, and its block. Needs a context and a location."""
+    module = ir.Module.create()
+    with ir.InsertionPoint(module.body):
+        main = ir.Operation.create(
+            "func.func",
+            attributes={
+                "sym_name": ir.StringAttr.get("main"),
+                "function_type": ir.TypeAttr.get(ir.FunctionType.get(list(types), [])),
+            },
+            regions=1,
+        )
+    return module, main.regions[0].blocks.append(*types)
 
 
 def tensor_kind(type_: ir.Type) -> TensorKind | None:
@@ -264,7 +269,8 @@ def _return(walk: _Walk, op: ir.Operation) -> None:
         ir.Operation.create("func.return", operands=results)
 
 
-def _name_edges(module: ir.Module, edge: Edge, inputs: int) -> None:
+def name_edges(module: ir.Module, edge: Edge, inputs: int) -> None:
+    """Set ``tiny.name`` of every input and output of main; made up where ``edge`` has too few."""
     function = access.main_function(module)
     signature = ir.FunctionType(ir.TypeAttr(function.attributes["function_type"]).value)
     outputs = len(signature.results)

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from iree.compiler import ir
 
+from tinyiree.ir.dialect import QNN_ROUNDINGS, ROUNDINGS
+
 Array = npt.NDArray[np.generic]
 
 MLIR_TO_NUMPY: dict[str, str] = {
@@ -38,6 +40,11 @@ def operations(module: ir.Module) -> list[ir.Operation]:
 def named(module: ir.Module, *names: str) -> Iterator[ir.Operation]:
     """The ops of the main function that have one of the names, in order."""
     return (op for op in operations(module) if op.name in names)
+
+
+def is_integer_program(module: ir.Module) -> bool:
+    """True for a module that was imported as integers: there is nothing left to quantize in it."""
+    return "tiny.integer" in main_function(module).attributes
 
 
 def shape(value: ir.Value) -> tuple[int, ...]:
@@ -78,6 +85,13 @@ def boolean(op: ir.Operation, name: str) -> bool:
 def string(op: ir.Operation, name: str) -> str:
     """A ``str`` attribute."""
     return str(ir.StringAttr(op.attributes[name]).value)
+
+
+def rounding(op: ir.Operation) -> str:
+    """The optional attribute ``rounding``, by default the first that the operator knows."""
+    if "rounding" in op.attributes:
+        return string(op, "rounding")
+    return ROUNDINGS.get(op.name, QNN_ROUNDINGS)[0]
 
 
 def defining_op(value: ir.Value) -> ir.Operation | None:
@@ -156,4 +170,5 @@ def _edge_attribute(module: ir.Module, kind: str, index: int, name: str) -> ir.A
     entries: Sequence[ir.Attribute] = list(ir.ArrayAttr(function.attributes[kind]))
     entry = ir.DictAttr(entries[index])
     # DictAttr.get is its static constructor, not a lookup.
-    return entry[name] if name in entry else None
+    found: ir.Attribute | None = entry[name] if name in entry else None  # noqa: SIM401
+    return found

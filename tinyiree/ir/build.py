@@ -49,7 +49,8 @@ def constant(array: npt.NDArray[np.generic]) -> ir.Value:
 
 def attribute(name: str, op_name: str, value: Attribute) -> ir.Attribute:
     """An attribute of the kind that the op's specification asks for."""
-    kind = SPECS[op_name].attributes[name]
+    spec = SPECS[op_name]
+    kind = spec.attributes[name] if name in spec.attributes else spec.optional[name]
     if kind == "i64":
         return ir.IntegerAttr.get(ir.IntegerType.get_signless(64), int(value))  # type: ignore[arg-type]
     if kind == "f64":
@@ -77,7 +78,7 @@ def op(
         operands: tensor values.
         shape: static shape of the result.
         element: element type of the result, ``f32``, ``i8`` or ``i32``.
-        attributes: exactly those of the op's specification.
+        attributes: all that the op's specification requires, and any of its optional ones.
 
     Raises:
         KeyError: unknown op, or an attribute that the op does not have.

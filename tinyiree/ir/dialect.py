@@ -3,7 +3,7 @@
 The meaning of each operator is in README.md beside this file.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 AttributeKind = Literal["i64", "f64", "bool", "str", "i64[]", "f64[]"]
@@ -21,6 +21,7 @@ class OpSpec:
         data: element types that the first operand may have.
         result: element types that the result may have; ``None``: that of the first operand.
         summary: one line for ``tinyiree ops``.
+        optional: attributes that an op may leave out, and their kinds.
     """
 
     name: str
@@ -29,6 +30,7 @@ class OpSpec:
     data: tuple[ElementType, ...]
     result: tuple[ElementType, ...] | None
     summary: str
+    optional: dict[str, AttributeKind] = field(default_factory=dict)
 
     @property
     def is_integer(self) -> bool:
@@ -48,6 +50,7 @@ _CLAMP: dict[str, AttributeKind] = {"clamp_min": "i64", "clamp_max": "i64"}
 _OUT: dict[str, AttributeKind] = {"output_zero_point": "i64", **_CLAMP}
 _IN_OUT: dict[str, AttributeKind] = {"input_zero_point": "i64", **_OUT}
 _RESCALE: dict[str, AttributeKind] = {"multiplier": "i64", "shift": "i64"}
+_ROUNDING: dict[str, AttributeKind] = {"rounding": "str"}
 _TWO_IN: dict[str, AttributeKind] = {"a_zero_point": "i64", "b_zero_point": "i64", **_OUT}
 
 _FLOAT: tuple[ElementType, ...] = ("f32",)
@@ -92,11 +95,31 @@ OPS: tuple[OpSpec, ...] = (
         "nn.slice", (1, 1), {"offsets": "i64[]", "strides": "i64[]"}, _ANY, None, "strided slice"
     ),
     OpSpec("nn.upsample_nearest", (1, 1), {"factors": "i64[]"}, _ANY, None, "nearest upsampling"),
-    OpSpec("nn.quantize", (1, 1), _QUANTIZATION, _FLOAT, _INT8, "float to int8"),
+    OpSpec(
+        "nn.gather",
+        (1, 1),
+        {"axis": "i64", "indices": "i64[]"},
+        _ANY,
+        None,
+        "selection along an axis",
+    ),
+    OpSpec("nn.maximum", (2, 2), {}, _ANY, None, "greater of two, with broadcasting"),
+    OpSpec("nn.minimum", (2, 2), {}, _ANY, None, "smaller of two, with broadcasting"),
+    OpSpec("nn.quantize", (1, 1), _QUANTIZATION, _FLOAT, _INT8, "float to int8", _ROUNDING),
     OpSpec("nn.dequantize", (1, 1), _QUANTIZATION, ("i8", "i32"), _FLOAT, "integer to float"),
-    OpSpec("qnn.conv2d", (5, 5), {**_CONV, **_IN_OUT}, _INT8, None, "integer convolution"),
-    OpSpec("qnn.fully_connected", (5, 5), _IN_OUT, _INT8, None, "integer linear layer"),
-    OpSpec("qnn.batch_matmul", (2, 2), {**_TWO_IN, **_RESCALE}, _INT8, None, "integer product"),
+    OpSpec(
+        "qnn.conv2d", (5, 5), {**_CONV, **_IN_OUT}, _INT8, None, "integer convolution", _ROUNDING
+    ),
+    OpSpec("qnn.fully_connected", (5, 5), _IN_OUT, _INT8, None, "integer linear layer", _ROUNDING),
+    OpSpec(
+        "qnn.batch_matmul",
+        (2, 2),
+        {**_TWO_IN, **_RESCALE},
+        _INT8,
+        None,
+        "integer product",
+        _ROUNDING,
+    ),
     OpSpec(
         "qnn.add",
         (2, 2),
@@ -105,16 +128,93 @@ OPS: tuple[OpSpec, ...] = (
         None,
         "integer addition and subtraction",
     ),
-    OpSpec("qnn.mul", (2, 2), {**_TWO_IN, **_RESCALE}, _INT8, None, "integer multiplication"),
+    OpSpec(
+        "qnn.tflite_add",
+        (2, 2),
+        {
+            **_TWO_IN,
+            "subtract": "bool",
+            "left_shift": "i64",
+            "a_multiplier": "i64",
+            "a_shift": "i64",
+            "b_multiplier": "i64",
+            "b_shift": "i64",
+            **_RESCALE,
+        },
+        _INT8,
+        None,
+        "addition and subtraction with the rounding of TFLite",
+    ),
+    OpSpec(
+        "qnn.mul",
+        (2, 2),
+        {**_TWO_IN, **_RESCALE},
+        _INT8,
+        None,
+        "integer multiplication",
+        _ROUNDING,
+    ),
     OpSpec("qnn.avg_pool2d", (3, 3), {**_WINDOW, **_IN_OUT}, _INT8, None, "integer average pool"),
     OpSpec(
-        "qnn.mean", (1, 1), {"axes": "i64[]", **_IN_OUT, **_RESCALE}, _INT8, None, "integer mean"
+        "qnn.mean",
+        (1, 1),
+        {"axes": "i64[]", **_IN_OUT, **_RESCALE},
+        _INT8,
+        None,
+        "integer mean",
+        _ROUNDING,
     ),
-    OpSpec("qnn.requantize", (1, 1), {**_IN_OUT, **_RESCALE}, _INT8, None, "change of scale"),
+    OpSpec(
+        "qnn.requantize",
+        (1, 1),
+        {**_IN_OUT, **_RESCALE},
+        _INT8,
+        None,
+        "change of scale",
+        _ROUNDING,
+    ),
     OpSpec("qnn.clamp", (1, 1), _CLAMP, _INT8, None, "integer clamp"),
     OpSpec("qnn.lookup", (2, 2), {}, _INT8, None, "table of 256 entries"),
     OpSpec(
         "qnn.softmax", (2, 2), {"numerator": "i64", "shift": "i64", **_OUT}, _INT8, None, "softmax"
+    ),
+    OpSpec("qnn.tflite_softmax", (2, 2), {}, _INT8, None, "softmax with the arithmetic of TFLite"),
+    OpSpec(
+        "qnn.tflite_prelu",
+        (2, 2),
+        {
+            **_IN_OUT,
+            "alpha_zero_point": "i64",
+            "identity_multiplier": "i64",
+            "identity_shift": "i64",
+            **_RESCALE,
+        },
+        _INT8,
+        None,
+        "parametric relu with the rounding of TFLite",
+    ),
+    OpSpec(
+        "qnn.tflite_l2_norm",
+        (1, 1),
+        {"input_zero_point": "i64"},
+        _INT8,
+        None,
+        "L2 normalization with the arithmetic of TFLite",
+    ),
+    OpSpec(
+        "qnn.tflite_resize_bilinear",
+        (1, 1),
+        {
+            "row_low": "i64[]",
+            "row_high": "i64[]",
+            "row_weights": "i64[]",
+            "column_low": "i64[]",
+            "column_high": "i64[]",
+            "column_weights": "i64[]",
+        },
+        _INT8,
+        None,
+        "bilinear resizing with the rounding of TFLite",
     ),
     OpSpec(
         "qnn.log_softmax",
@@ -141,4 +241,11 @@ UNARY_FUNCTIONS: tuple[str, ...] = (
     "neg",
     "exp",
     "sqrt",
+    "log",
+    "rsqrt",
 )
+
+ROUNDINGS: dict[str, tuple[str, ...]] = {"nn.quantize": ("even", "away")}
+"""Values of the attribute ``rounding`` by operator, the default first; ``QNN_ROUNDINGS`` else."""
+
+QNN_ROUNDINGS: tuple[str, ...] = ("single", "double")

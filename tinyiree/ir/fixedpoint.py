@@ -2,7 +2,8 @@
 
 ``R(acc; m, r) = (int64(acc) * m + 2**(r-1)) >> r`` rounds half up, once. The encoding is the one of
 Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
-Inference", section 2.2, with a single rounding.
+Inference", section 2.2, with a single rounding. ``rescale_twice`` is the arithmetic of gemmlowp's
+``SaturatingRoundingDoublingHighMul`` and ``RoundingDivideByPOT``, which TFLite's kernels use.
 """
 
 import math
@@ -56,4 +57,28 @@ def rescale(
     m = np.asarray(multiplier, np.int64)
     r = np.asarray(shift, np.int64)
     result: npt.NDArray[np.int64] = (acc * m + (np.int64(1) << (r - 1))) >> r
+    return result
+
+
+def rescale_twice(
+    accumulator: npt.ArrayLike, multiplier: npt.ArrayLike, shift: npt.ArrayLike
+) -> npt.NDArray[np.int64]:
+    """D of README.md: rounds half up after the multiplication, half away from zero after the shift.
+
+    ``h = (acc * 2**max(0, 31-r) * m + 2**30) >> 31``, then ``h / 2**max(0, r-31)``. Exact as long
+    as the shifted accumulator fits an int32, as it must.
+    """
+    acc = np.asarray(accumulator, np.int64)
+    m = np.asarray(multiplier, np.int64)
+    r = np.asarray(shift, np.int64)
+    high = ((acc << np.maximum(31 - r, 0)) * m + (1 << 30)) >> 31
+    return round_divide(high, np.maximum(r - 31, 0))
+
+
+def round_divide(x: npt.ArrayLike, exponent: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """``x / 2**exponent``, rounded to nearest, halves away from zero."""
+    value = np.asarray(x, np.int64)
+    e = np.asarray(exponent, np.int64)
+    half = np.where(e > 0, (np.int64(1) << e) >> 1, 0)
+    result: npt.NDArray[np.int64] = (value + half - ((value < 0) & (e > 0))) >> e
     return result

@@ -38,5 +38,7 @@ FUNCTIONS: dict[str, Callable[[Float64, float], Float64]] = {
     "neg": lambda x, alpha: -x,
     "exp": lambda x, alpha: np.exp(x),
     "sqrt": lambda x, alpha: np.sqrt(x),
+    "log": lambda x, alpha: np.log(x),
+    "rsqrt": lambda x, alpha: 1 / np.sqrt(x),
 }
 """By name: the function of x and alpha (slope of ``leaky_relu``, factor of ``elu``)."""

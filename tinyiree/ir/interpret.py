@@ -22,6 +22,8 @@ from tinyiree.ir.access import (
 from tinyiree.ir.interpret_float import FLOAT_OPS
 from tinyiree.ir.interpret_integer import INTEGER_OPS
 from tinyiree.ir.interpret_layout import LAYOUT_OPS
+from tinyiree.ir.interpret_tflite import TFLITE_OPS
+from tinyiree.ir.interpret_tflite_ops import MORE_TFLITE_OPS
 
 Evaluate = Callable[[ir.Operation, Sequence[Array]], Array]
 """Computes the only result of an op from its operands."""
@@ -29,7 +31,13 @@ Evaluate = Callable[[ir.Operation, Sequence[Array]], Array]
 Observe = Callable[[ir.Operation, Array], None]
 """Called with every op and its result, constants excepted, in program order."""
 
-EVALUATORS: dict[str, Evaluate] = {**LAYOUT_OPS, **FLOAT_OPS, **INTEGER_OPS}
+EVALUATORS: dict[str, Evaluate] = {
+    **LAYOUT_OPS,
+    **FLOAT_OPS,
+    **INTEGER_OPS,
+    **TFLITE_OPS,
+    **MORE_TFLITE_OPS,
+}
 
 
 def interpret(

@@ -6,7 +6,17 @@ import numpy as np
 import numpy.typing as npt
 from iree.compiler import ir
 
-from tinyiree.ir.access import Array, boolean, floats, integer, ints, number, shape, string
+from tinyiree.ir.access import (
+    Array,
+    boolean,
+    floats,
+    integer,
+    ints,
+    number,
+    rounding,
+    shape,
+    string,
+)
 from tinyiree.ir.functions import FUNCTIONS
 from tinyiree.ir.interpret_layout import padded, windows
 
@@ -106,7 +116,13 @@ def _mean(op: ir.Operation, operands: Sequence[Array]) -> Array:
 
 def _quantize(op: ir.Operation, operands: Sequence[Array]) -> Array:
     scale, zero_point = _parameters(op, operands[0].ndim)
-    steps = np.rint(operands[0].astype(np.float64) / scale)
+    if rounding(op) == "away":
+        # The quotient is rounded to float32 first.
+        real = (operands[0] / scale.astype(np.float32)).astype(np.float64)
+        away = np.abs(real - np.trunc(real)) >= 0.5
+        steps: Float64 = np.trunc(real) + np.sign(real) * away
+    else:
+        steps = np.rint(operands[0].astype(np.float64) / scale)
     return np.clip(steps + zero_point, -128, 127).astype(np.int8)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from iree.compiler import ir
 
-from tinyiree.ir.access import Array, integer, ints, shape
-from tinyiree.ir.fixedpoint import rescale
+from tinyiree.ir.access import Array, integer, ints, rounding, shape
+from tinyiree.ir.fixedpoint import rescale, rescale_twice
 from tinyiree.ir.interpret_float import cross_correlate
 from tinyiree.ir.interpret_layout import padded, windows
 
@@ -29,14 +29,13 @@ def _conv2d(op: ir.Operation, operands: Sequence[Array]) -> Array:
         ints(op, "dilations"),
         integer(op, "groups"),
     )
-    return _finished(op, rescale(total.astype(np.int64) + bias, multiplier, shift))
+    return _finished(op, _rescale(op)(total.astype(np.int64) + bias, multiplier, shift))
 
 
 def _fully_connected(op: ir.Operation, operands: Sequence[Array]) -> Array:
     x, w, bias, multiplier, shift = (operand.astype(np.int64) for operand in operands)
-    return _finished(
-        op, rescale(_centered(op, x, "input_zero_point") @ w.T + bias, multiplier, shift)
-    )
+    total = _centered(op, x, "input_zero_point") @ w.T + bias
+    return _finished(op, _rescale(op)(total, multiplier, shift))
 
 
 def _batch_matmul(op: ir.Operation, operands: Sequence[Array]) -> Array:
@@ -118,7 +117,11 @@ def _shifted(x: Int64, shift: int) -> Int64:
 
 
 def _rescaled(op: ir.Operation, accumulator: Int64) -> Int64:
-    return rescale(accumulator, integer(op, "multiplier"), integer(op, "shift"))
+    return _rescale(op)(accumulator, integer(op, "multiplier"), integer(op, "shift"))
+
+
+def _rescale(op: ir.Operation) -> Callable[..., Int64]:
+    return rescale_twice if rounding(op) == "double" else rescale
 
 
 def _finished(op: ir.Operation, x: Int64) -> Array:

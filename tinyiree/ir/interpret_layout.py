@@ -75,6 +75,20 @@ def _upsample_nearest(op: ir.Operation, operands: Sequence[Array]) -> Array:
     return operands[0].repeat(rows, axis=1).repeat(columns, axis=2)
 
 
+def _gather(op: ir.Operation, operands: Sequence[Array]) -> Array:
+    return operands[0].take(ints(op, "indices"), axis=integer(op, "axis"))
+
+
+def _maximum(op: ir.Operation, operands: Sequence[Array]) -> Array:
+    result: Array = np.maximum(operands[0], operands[1])
+    return result
+
+
+def _minimum(op: ir.Operation, operands: Sequence[Array]) -> Array:
+    result: Array = np.minimum(operands[0], operands[1])
+    return result
+
+
 LAYOUT_OPS: dict[str, Callable[[ir.Operation, Sequence[Array]], Array]] = {
     "nn.max_pool2d": _max_pool2d,
     "nn.argmax": _argmax,
@@ -84,4 +98,7 @@ LAYOUT_OPS: dict[str, Callable[[ir.Operation, Sequence[Array]], Array]] = {
     "nn.pad": _pad,
     "nn.slice": _slice,
     "nn.upsample_nearest": _upsample_nearest,
+    "nn.gather": _gather,
+    "nn.maximum": _maximum,
+    "nn.minimum": _minimum,
 }

@@ -4,7 +4,14 @@ from iree.compiler import ir
 
 from tinyiree.errors import TinyireeError
 from tinyiree.ir.access import describe, element_type, operations
-from tinyiree.ir.dialect import SPECS, UNARY_FUNCTIONS, AttributeKind, OpSpec
+from tinyiree.ir.dialect import (
+    QNN_ROUNDINGS,
+    ROUNDINGS,
+    SPECS,
+    UNARY_FUNCTIONS,
+    AttributeKind,
+    OpSpec,
+)
 
 _OUTSIDE = ("arith.constant", "func.return")
 
@@ -37,6 +44,11 @@ def _verify_op(op: ir.Operation) -> None:
     _verify_types(op, spec)
     for name, kind in spec.attributes.items():
         _verify_attribute(op, name, kind)
+    for name, kind in spec.optional.items():
+        if name in op.attributes:
+            _verify_attribute(op, name, kind)
+    if "rounding" in spec.optional and "rounding" in op.attributes:
+        _verify_rounding(op)
     if op.name == "nn.unary":
         function = ir.StringAttr(op.attributes["fn"]).value
         if function not in UNARY_FUNCTIONS:
@@ -78,4 +90,13 @@ def _verify_attribute(op: ir.Operation, name: str, kind: AttributeKind) -> None:
     if not isinstance(attribute, kinds[kind]):
         raise TinyireeError(
             f"{describe(op)}: attribute '{name}' should be {kind}, found {attribute}"
+        )
+
+
+def _verify_rounding(op: ir.Operation) -> None:
+    expected = ROUNDINGS.get(op.name, QNN_ROUNDINGS)
+    found = ir.StringAttr(op.attributes["rounding"]).value
+    if found not in expected:
+        raise TinyireeError(
+            f"{describe(op)}: unknown rounding '{found}', expected one of {', '.join(expected)}"
         )

@@ -16,7 +16,7 @@ from iree.compiler.dialects import stream
 from tinyiree.errors import TinyireeError
 from tinyiree.passes.lower import REGION_LOCATION
 
-BufferKind = Literal["input", "output", "transient"]
+BufferKind = Literal["input", "output", "transient", "scratch"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Buffer:
     """One tensor in memory.
 
     Attributes:
-        kind: whether the application writes it (input), reads it (output), or only kernels use it.
+        kind: whether the application writes it (input), reads it (output), a later step reads it
+            (transient), or nobody but the step itself (scratch).
         size: bytes.
     """
 
@@ -59,6 +60,27 @@ class Dispatch:
 
 
 @dataclass(frozen=True)
+class KernelCall:
+    """A call of a hand-made kernel in place of a dispatch.
+
+    Attributes:
+        kernel: its name in the catalogue.
+        function: its C function.
+        group: index of the dispatch region that it computes.
+        rows: of its output.
+        bindings: inputs, output, and scratch if it has any.
+        writes: for each binding, whether the kernel writes it.
+    """
+
+    kernel: str
+    function: str
+    group: int
+    rows: int
+    bindings: tuple[Span, ...]
+    writes: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
 class Fill:
     """Bytes set to a repeated pattern of 1, 2 or 4 bytes, little-endian in ``pattern``."""
 
@@ -75,7 +97,7 @@ class Copy:
     target: Span
 
 
-Step = Dispatch | Fill | Copy
+Step = Dispatch | KernelCall | Fill | Copy
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from iree.compiler import ir
 
 from tinyiree.emit.program import Program
 from tinyiree.firmware import FlashSizes
-from tinyiree.iree.schedule import Dispatch
+from tinyiree.iree.schedule import Dispatch, KernelCall
 from tinyiree.passes.lower import DispatchGroup, Lowered
 from tinyiree.report.cost import Cost, dispatch_costs
 from tinyiree.report.model import Flash, Layer, Memory, PlacedBuffer, Report
@@ -60,8 +60,8 @@ def build_report(
             total_bytes=flash.total_bytes,
         ),
         layers=tuple(
-            _layer(step, lowered.groups[step.group], costs[step.group])
-            for step in program.dispatches()
+            _layer(step, lowered.groups[step.group], costs[step.group], program)
+            for step in program.layers()
         ),
         operations=dict(sorted(total.items())),
         passes=tuple(options.pipeline.names()),
@@ -77,15 +77,20 @@ def _buffers(program: Program) -> tuple[PlacedBuffer, ...]:
     )
 
 
-def _layer(step: Dispatch, group: DispatchGroup, cost: Cost) -> Layer:
+def _layer(
+    step: Dispatch | KernelCall, group: DispatchGroup, cost: Cost, program: Program
+) -> Layer:
     written = sum(
-        span.length for span, writes in zip(step.bindings, step.writes, strict=True) if writes
+        span.length
+        for span, writes in zip(step.bindings, step.writes, strict=True)
+        if writes and program.schedule.buffers[span.buffer].kind != "scratch"
     )
+    packed = program.kernels.constants.get(step.group)
     return Layer(
         name=group.layers[0],
         op=" + ".join(group.ops),
         macs=cost.macs,
-        kernel="iree",
-        weight_bytes=cost.weight_bytes,
+        kernel="iree" if isinstance(step, Dispatch) else step.kernel,
+        weight_bytes=cost.weight_bytes if packed is None else packed.flash_bytes,
         output_bytes=written,
     )

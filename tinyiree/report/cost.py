@@ -84,9 +84,11 @@ def _operations(op: ir.Operation, macs: int) -> Counter[str]:
     if macs:
         counts[f"multiply_{width}x{width}"] += macs
         counts[f"add_{accumulator}"] += macs
-    elif kind in ("add", "sub"):
+    elif kind in ("add", "sub", "tflite_add"):
         counts[f"add_{accumulator}"] += outputs
-        if width == "8":
+        if kind == "tflite_add":
+            counts["multiply_32x32"] += 2 * outputs
+        elif width == "8":
             counts["multiply_8x32"] += 2 * outputs
     elif kind == "mul":
         counts[f"multiply_{width}x{width}"] += outputs
@@ -97,9 +99,20 @@ def _operations(op: ir.Operation, macs: int) -> Counter[str]:
         counts[f"compare_{width}"] += outputs * math.prod(ints(op, "kernel"))
     elif kind in ("clamp", "argmax"):
         counts[f"compare_{width}"] += inputs
+    elif kind in ("maximum", "minimum"):
+        counts[f"compare_{width}"] += outputs
+    elif kind == "tflite_prelu":
+        counts["multiply_8x8"] += outputs
+    elif kind == "tflite_l2_norm":
+        counts["multiply_8x8"] += inputs
+        counts["add_32"] += inputs
+        counts["multiply_32x32"] += outputs
+    elif kind == "tflite_resize_bilinear":
+        counts["multiply_32x32"] += 6 * outputs
+        counts["add_32"] += 3 * outputs
     elif kind == "lookup":
         counts["lookup_8"] += outputs
-    elif kind in ("softmax", "log_softmax"):
+    elif kind in ("softmax", "log_softmax", "tflite_softmax"):
         counts["exponential_f32" if width == "f32" else "lookup_8"] += inputs
     elif kind == "unary":
         counts["function_f32"] += outputs

@@ -35,6 +35,7 @@ def _layers(report: Report) -> Table:
     macs = sum(layer.macs for layer in report.layers)
     table.add_column("layer", footer="total", no_wrap=True)
     table.add_column("op")
+    table.add_column("kernel")
     table.add_column("MACs", justify="right", footer=f"{macs:,}")
     table.add_column("weights", justify="right")
     table.add_column("output", justify="right")
@@ -53,7 +54,7 @@ def _layers(report: Report) -> Table:
         )
         cycles = _number(layer.cycles_estimate)
         table.add_row(*_columns(layer), _number(layer.instructions), share, cycles)
-    table.add_row("runtime", "", "", "", "", f"{run.runtime_instructions:,}", "", "")
+    table.add_row("runtime", "", "", "", "", "", f"{run.runtime_instructions:,}", "", "")
     return table
 
 
@@ -61,6 +62,7 @@ def _columns(layer: Layer) -> tuple[str, ...]:
     return (
         layer.name,
         layer.op.replace("qnn.", "").replace("nn.", ""),
+        layer.kernel,
         f"{layer.macs:,}" if layer.macs else "",
         f"{layer.weight_bytes:,}" if layer.weight_bytes else "",
         f"{layer.output_bytes:,}",

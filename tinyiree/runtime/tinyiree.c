@@ -51,6 +51,8 @@ static tinyiree_status_t find_functions(const tinyiree_program_t *program,
             (step->entry >= count || (*functions)[step->entry] == NULL)) {
             return TINYIREE_ERROR_DISPATCH;
         }
+        if (step->kind == TINYIREE_KERNEL && step->entry >= program->kernel_count)
+            return TINYIREE_ERROR_DISPATCH;
     }
     return TINYIREE_OK;
 }
@@ -147,6 +149,11 @@ tinyiree_status_t tinyiree_invoke(tinyiree_model_t *model) {
                     : run_grid(function, &state, &group, program->words + step->first_word);
             if (failure != 0)
                 return TINYIREE_ERROR_DISPATCH;
+        } else if (step->kind == TINYIREE_KERNEL) {
+            const tinyiree_kernel_call_t *call = &program->kernels[step->entry];
+            for (unsigned i = 0; i < step->binding_count; ++i)
+                pointers[i] = arena + binding[i];
+            call->function(call->params, pointers, 0, call->rows);
         } else if (step->kind == TINYIREE_FILL) {
             fill(arena + binding[0], binding[step->binding_count],
                  program->words[step->first_word]);

@@ -47,11 +47,22 @@ enum {
     TINYIREE_DISPATCH = 0,
     // The same with words[first_word...] = {workgroups x, y, z, constant count, constants...}.
     TINYIREE_DISPATCH_GRID = 1,
+    // Call kernels[entry] on the addresses O[0..binding_count). There are no lengths.
+    TINYIREE_KERNEL = 2,
     // arena[O[0], +L[0]) := the 32-bit pattern words[first_word], repeated, low byte first.
-    TINYIREE_FILL = 2,
+    TINYIREE_FILL = 3,
     // arena[O[1], +L[0]) := arena[O[0], +L[0]); the ranges may overlap.
-    TINYIREE_COPY = 3
+    TINYIREE_COPY = 4
 };
+
+// A call of a hand-made kernel: it computes rows [first_row, last_row) of its output. `pointers`
+// are its inputs, its output and its scratch memory; `params` are the layer's constants.
+typedef struct tinyiree_kernel_call_t {
+    void (*function)(const void *params, void *const *pointers, uint32_t first_row,
+                     uint32_t last_row);
+    const void *params;
+    uint32_t rows; // of the whole output
+} tinyiree_kernel_call_t;
 
 // 8 bytes of flash a step.
 typedef struct tinyiree_step_t {
@@ -72,12 +83,14 @@ typedef struct tinyiree_io_t {
 typedef struct tinyiree_program_t {
     tinyiree_library_query_fn_t query; // NULL if no step is a dispatch
     const tinyiree_step_t *steps;
-    const size_t *bindings;  // offsets and lengths, in bytes; steps may share runs
-    const uint32_t *words;   // grids, constants and patterns; NULL if there are none
-    const tinyiree_io_t *io; // inputs, then outputs
+    const size_t *bindings;                // offsets and lengths, in bytes; steps may share runs
+    const uint32_t *words;                 // grids, constants and patterns; NULL if there are none
+    const tinyiree_kernel_call_t *kernels; // NULL if there are none
+    const tinyiree_io_t *io;               // inputs, then outputs
     uint32_t arena_bytes;
     uint16_t arena_alignment; // in bytes, a power of two
     uint16_t step_count;
+    uint16_t kernel_count;
     uint8_t input_count;
     uint8_t output_count;
 } tinyiree_program_t;

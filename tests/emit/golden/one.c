@@ -26,10 +26,12 @@ const tinyiree_program_t one_program = {
     .steps = steps,
     .bindings = bindings,
     .words = NULL,
+    .kernels = NULL,
     .io = io,
     .arena_bytes = ONE_ARENA_BYTES,
     .arena_alignment = 16,
     .step_count = 1,
+    .kernel_count = 0,
     .input_count = 1,
     .output_count = 1,
 };

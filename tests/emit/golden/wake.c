@@ -34,10 +34,12 @@ const tinyiree_program_t wake_program = {
     .steps = steps,
     .bindings = bindings,
     .words = words,
+    .kernels = NULL,
     .io = io,
     .arena_bytes = WAKE_ARENA_BYTES,
     .arena_alignment = 16,
     .step_count = 5,
+    .kernel_count = 0,
     .input_count = 2,
     .output_count = 2,
 };

@@ -19,6 +19,7 @@ SHAPE = (1, 4, 6, 2)
 PAD = {"low": [0, 1, 0, 0], "high": [0, 0, 0, 0], "value": 0.0}
 CASES: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "nn.concat": (SHAPE, {"axis": 3}),
+    "nn.gather": ((1, 3, 6, 2), {"axis": 1, "indices": [3, 0, 0]}),
     "nn.max_pool2d": (
         (1, 2, 3, 2),
         {"kernel": [3, 3], "strides": [2, 2], "padding": [1, 1, 1, 1], "dilations": [1, 1]},

@@ -10,7 +10,7 @@ from tinyiree.importers.call import Call, Entry, Result, Tensor, Unsupported, ma
 from tinyiree.ir import access, build
 
 
-def _convolution(
+def convolution(
     call: Call,
     strides: list[int],
     before: list[int],
@@ -18,6 +18,16 @@ def _convolution(
     dilations: list[int],
     groups: int,
 ) -> Result:
+    """A 1-D or 2-D convolution of channels first.
+
+    Args:
+        call: x, weights ``[O, C/G, (H,) W]`` and perhaps a bias ``[O]``.
+        strides: one for each spatial axis, as are the others.
+        before: padding at the top and left.
+        after: padding at the bottom and right.
+        dilations: of the kernel.
+        groups: G.
+    """
     spatial = len(shape_of(call.raw(1))) - 2
     if spatial not in (1, 2):
         raise Unsupported(f"a {spatial}-D convolution", "use Conv1d or Conv2d")
@@ -57,7 +67,7 @@ def _conv(call: Call) -> Result:
     """aten.conv1d / conv2d(x, w, bias, stride, padding, dilation, groups)."""
     spatial = len(shape_of(call.raw(1))) - 2
     padding = call.integers(4, spatial)
-    return _convolution(
+    return convolution(
         call,
         call.integers(3, spatial),
         padding,
@@ -77,7 +87,7 @@ def _conv_named_padding(call: Call) -> Result:
     before = [t // 2 for t in total]
     after = [t - t // 2 for t in total]
     strides = call.integers(3, len(kernel))
-    return _convolution(call, strides, before, after, dilations, call.integer(6, 1))
+    return convolution(call, strides, before, after, dilations, call.integer(6, 1))
 
 
 def _general_convolution(call: Call) -> Result:
@@ -86,7 +96,7 @@ def _general_convolution(call: Call) -> Result:
         return _refuse_transposed(call)
     spatial = len(shape_of(call.raw(1))) - 2
     padding = call.integers(4, spatial)
-    return _convolution(
+    return convolution(
         call,
         call.integers(3, spatial),
         padding,
@@ -119,7 +129,7 @@ def is_weight(tensor: Tensor) -> bool:
     return True
 
 
-def _fully_connected(x: Tensor, weights: Tensor, bias: Tensor | None) -> Tensor:
+def fully_connected(x: Tensor, weights: Tensor, bias: Tensor | None) -> Tensor:
     """From x [..., K] and weights [O, K] to [..., O]."""
     *outer, inner = shape_of(x)
     flat = emit.reshape(x, (math.prod(outer), inner))
@@ -133,27 +143,27 @@ def _fully_connected(x: Tensor, weights: Tensor, bias: Tensor | None) -> Tensor:
 
 def _linear(call: Call) -> Result:
     if not is_weight(call.raw(1)):
-        product = _product(call.raw(0), emit.transpose(call.raw(1), (1, 0)))
+        product = matrix_product(call.raw(0), emit.transpose(call.raw(1), (1, 0)))
         return emit.binary("nn.add", product, call.raw(2)) if call.given(2) else product
-    return _fully_connected(call.raw(0), call.raw(1), call.raw(2) if call.given(2) else None)
+    return fully_connected(call.raw(0), call.raw(1), call.raw(2) if call.given(2) else None)
 
 
 def _matmul(call: Call) -> Result:
-    return _product(call.raw(0), call.raw(1))
+    return matrix_product(call.raw(0), call.raw(1))
 
 
-def _product(a: Tensor, b: Tensor) -> Tensor:
+def matrix_product(a: Tensor, b: Tensor) -> Tensor:
     """torch.matmul for the shapes that a layer can have."""
     if len(shape_of(a)) == 1:
-        y = _product(emit.reshape(a, (1, *shape_of(a))), b)
+        y = matrix_product(emit.reshape(a, (1, *shape_of(a))), b)
         return emit.reshape(y, (*shape_of(y)[:-2], shape_of(y)[-1]))
     if len(shape_of(b)) == 1:
-        y = _product(a, emit.reshape(b, (*shape_of(b), 1)))
+        y = matrix_product(a, emit.reshape(b, (*shape_of(b), 1)))
         return emit.reshape(y, shape_of(y)[:-1])
     if len(shape_of(b)) == 2 and is_weight(b):
-        return _fully_connected(a, emit.transpose(b, (1, 0)), None)
+        return fully_connected(a, emit.transpose(b, (1, 0)), None)
     if len(shape_of(a)) == 2 and len(shape_of(b)) == 2 and is_weight(a):
-        return emit.transpose(_fully_connected(emit.transpose(b, (1, 0)), a, None), (1, 0))
+        return emit.transpose(fully_connected(emit.transpose(b, (1, 0)), a, None), (1, 0))
     if len(shape_of(b)) == 2:
         *outer, inner = shape_of(a)
         flat = emit.reshape(a, (1, math.prod(outer), inner))
@@ -185,8 +195,8 @@ def _addmm(call: Call) -> Result:
         raise Unsupported("addmm with beta or alpha other than 1", "scale the weights instead")
     bias, a, b = call.raw(0), call.raw(1), call.raw(2)
     if is_weight(b) and is_weight(bias) and shape_of(bias) == (shape_of(b)[1],):
-        return _fully_connected(a, emit.transpose(b, (1, 0)), bias)
-    return emit.binary("nn.add", _product(a, b), bias)
+        return fully_connected(a, emit.transpose(b, (1, 0)), bias)
+    return emit.binary("nn.add", matrix_product(a, b), bias)
 
 
 def _batch_norm(call: Call) -> Result:

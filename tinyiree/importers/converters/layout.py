@@ -93,7 +93,8 @@ def _select(call: Call) -> Result:
     return emit.reshape(emit.slice_axis(x, index, start, start + 1), call.shape)
 
 
-def _cut(x: Tensor, index: int, sizes: list[int]) -> list[Tensor]:
+def cut(x: Tensor, index: int, sizes: list[int]) -> list[Tensor]:
+    """Slices of the given sizes along an axis, one after the other."""
     parts, start = [], 0
     for size in sizes:
         parts.append(emit.slice_axis(x, index, start, start + size))
@@ -107,19 +108,19 @@ def _split(call: Call) -> Result:
     index = emit.axis(call.integer(2, 0), len(shape_of(x)))
     extent = shape_of(x)[index]
     if "sizes" in call.name:
-        return _cut(x, index, call.integers(1))
+        return cut(x, index, call.integers(1))
     size = call.integer(1)
     if call.name == "aten.chunk":
         size = math.ceil(extent / size)
     sizes = [min(size, extent - start) for start in range(0, extent, size)]
-    return _cut(x, index, sizes)
+    return cut(x, index, sizes)
 
 
 def _unbind(call: Call) -> Result:
     x = call.raw(0)
     index = emit.axis(call.integer(1, 0), len(shape_of(x)))
     shape = [extent for i, extent in enumerate(shape_of(x)) if i != index]
-    return [emit.reshape(part, shape) for part in _cut(x, index, [1] * shape_of(x)[index])]
+    return [emit.reshape(part, shape) for part in cut(x, index, [1] * shape_of(x)[index])]
 
 
 def _cat(call: Call) -> Result:

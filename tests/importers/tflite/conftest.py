@@ -1,0 +1,6 @@
+"""Makes `builder.py`, `litert.py` and their like importable (pytest's importlib mode)."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

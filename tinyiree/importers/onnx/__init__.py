@@ -1,0 +1,1 @@
+"""ONNX models, through IREE's ONNX importer, to the normal form."""

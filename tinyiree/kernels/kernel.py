@@ -1,0 +1,73 @@
+"""What a kernel is, and what it is called with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from iree.compiler import ir
+
+from tinyiree.targets import Core
+
+Array = npt.NDArray[np.generic]
+Field = int | str | Mapping[str, "int | str"]
+"""A number, the name of an array that a pointer points to, or the members of a struct."""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The constants of one call.
+
+    Attributes:
+        struct: C type of `params`, a key of `tinyiree.kernels.structs.STRUCTS`.
+        fields: its members.
+        arrays: what the pointers among them point to, in the layout and dtype of the kernel; all
+            are 4-byte aligned in memory.
+    """
+
+    struct: str
+    fields: Mapping[str, Field]
+    arrays: Mapping[str, Array]
+
+    @property
+    def flash_bytes(self) -> int:
+        """Bytes of the arrays."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One kernel of the catalogue.
+
+    Attributes:
+        name: as the report shows it, such as ``armv7em.conv2d``.
+        sources: C files below ``targets/kernels``.
+        ops: names of the ops that it may compute.
+        symbol: the C function for an op that it accepts.
+        accepts: None, or why it cannot compute an op of `ops`.
+        pack: the constants for an accepted op.
+        scratch_bytes: RAM that an accepted op needs during the call, 8-byte aligned.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    ops: tuple[str, ...]
+    symbol: Callable[[ir.Operation], str]
+    accepts: Callable[[ir.Operation], str | None]
+    pack: Callable[[ir.Operation], Packed]
+    scratch_bytes: Callable[[ir.Operation], int]
+
+    @property
+    def isa(self) -> str:
+        """The folder of its sources: ``portable``, ``armv7em``."""
+        return self.name.split(".")[0]
+
+    def runs_on(self, core: Core) -> bool:
+        """True when the core has the instructions."""
+        return self.isa == "portable" or (core.isa == "arm" and core.dsp)
+
+    def reason(self, op: ir.Operation) -> str | None:
+        """None when the kernel computes the op, else why not."""
+        if op.name not in self.ops:
+            return f"{self.name} does not compute {op.name}"
+        return self.accepts(op)
