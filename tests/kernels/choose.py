@@ -21,10 +21,6 @@ def kernels(isa: str) -> list[Kernel]:
     return [kernel for kernel in KERNELS if kernel.isa == isa]
 
 
-def label(kernel: Kernel) -> str:
-    return f"{kernel.name} of {kernel.ops[0]}"
-
-
 def cases(kernel: Kernel, count: int, seed: int = 0) -> list[Case]:
     """Cases that the kernel accepts."""
     maker = Maker(seed)

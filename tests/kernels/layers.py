@@ -107,7 +107,7 @@ LAYERS = (
     convolution("conv 1x1 16->32 stride 2", (32, 32, 16), 32, (1, 1), 2, 4.30, 2.5),
     fully_connected(640, 128, 1.95, 1.25),
     fully_connected(128, 640, 2.26, 1.25),
-    fully_connected(128, 8, 2.26, 1.25),
+    fully_connected(128, 8, 2.26, 1.35),
     fully_connected(8, 128, 5, 4.5),
     fully_connected(64, 12, 2.26, 1.6),
     Layer("residual add 16x16x32", "armv7em.add", 8192, 80.6, 12, residual_add),

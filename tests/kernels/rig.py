@@ -25,8 +25,6 @@ SOURCES = Path(tinyiree.targets.__file__).parent / "kernels"
 FIRMWARE = Path(tinyiree.__file__).parent / "firmware"
 POOL_BYTES = 1 << 20
 STACK_BYTES = 2048
-# Functions that exist once a rounding.
-ROUNDED = ("armv7em.conv2d", "armv7em.depthwise", "armv7em.fully_connected")
 
 
 @dataclass(frozen=True)
@@ -54,13 +52,8 @@ class Case:
 
 def symbols(isa: str) -> list[str]:
     """The functions of an ISA's kernels."""
-    found: dict[str, None] = {}
-    for kernel in KERNELS:
-        if kernel.isa == isa:
-            base = "tinyiree_" + kernel.name.replace(".", "_")
-            endings = ("_single", "_double") if kernel.name in ROUNDED else ("",)
-            found |= dict.fromkeys(base + ending for ending in endings)
-    return list(found)
+    names = [name for kernel in KERNELS if kernel.isa == isa for name in kernel.symbols]
+    return list(dict.fromkeys(names))
 
 
 def _sources(isa: str) -> list[Path]:

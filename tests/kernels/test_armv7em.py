@@ -7,7 +7,7 @@ import pytest
 from tinyiree.kernels import Kernel
 from tinyiree.targets import load
 
-from .choose import cases, kernels, label
+from .choose import cases, kernels
 from .rig import build_device, run_device
 
 KERNELS = kernels("armv7em")
@@ -18,7 +18,7 @@ def elf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_device(load("cortex-m4"), "armv7em", tmp_path_factory.mktemp("m4"))
 
 
-@pytest.mark.parametrize("kernel", KERNELS, ids=label)
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
 def test_random_cases(kernel: Kernel, elf: Path) -> None:
     run_device(elf, load("cortex-m4"), kernel, cases(kernel, 1000))
 

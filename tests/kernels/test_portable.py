@@ -8,7 +8,7 @@ import pytest
 from tinyiree.kernels import Kernel
 from tinyiree.targets import load
 
-from .choose import cases, kernels, label
+from .choose import cases, kernels
 from .rig import build_device, build_host, run_device, run_host
 
 KERNELS = kernels("portable")
@@ -22,7 +22,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_host(tmp_path_factory.mktemp("host"), compiler)
 
 
-@pytest.mark.parametrize("kernel", KERNELS, ids=label)
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
 def test_random_cases(kernel: Kernel, program: Path) -> None:
     run_host(program, kernel, cases(kernel, 1000, seed=3))
 

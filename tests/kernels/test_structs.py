@@ -38,7 +38,8 @@ def test_layout_is_the_compilers(core: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
 def test_source_compiles_to_the_bytes(kernel: Kernel, tmp_path: Path) -> None:
-    packed = kernel.pack(cases(kernel, 1, seed=5)[0].op)
+    (case,) = cases(kernel, 1, seed=5)
+    packed = kernel.pack(case.op)
     text = emit(packed, "layer", ".rodata.tinyiree_weights").replace("static ", "")
     image = compile_c(text, tmp_path)
     blob, relocations = serialize(packed)

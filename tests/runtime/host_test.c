@@ -87,7 +87,8 @@ static const tinyiree_step_t steps[] = {
     {TINYIREE_FILL, 1, 0, 14, 7},         // 100..107 := 0x77
     {TINYIREE_KERNEL, 3, 0, 16, 0},       // 120..123 := 2 * 16..19 + 5
 };
-static const size_t bindings[] = {16, 5, 0, 16, 32, 8, 8, 8, 64, 24, 32, 34, 8, 8, 100, 7, 16, 120, 200};
+static const size_t bindings[] = {16, 5,  0, 16, 32,  8, 8,  8,   64, 24,
+                                  32, 34, 8, 8,  100, 7, 16, 120, 200};
 static const uint32_t words[] = {0x04030201u, 4, 3, 2, 2, 10, 0xABCD1234u, 0x77777777u};
 static const tinyiree_io_t io[] = {{0, 8}, {32, 8}};
 static const uint8_t five = 5;

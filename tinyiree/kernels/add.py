@@ -162,13 +162,13 @@ def tflite_problem(op: ir.Operation) -> str | None:
 
 def tflite_fields(op: ir.Operation) -> dict[str, Field]:
     """``tinyiree_tflite_add_t``."""
-    names = ("a_multiplier", "b_multiplier", "multiplier", "a_zero_point", "b_zero_point")
-    names += ("a_shift", "b_shift", "shift", "left_shift")
-    fields: dict[str, Field] = {name: access.integer(op, name) for name in names}
-    fields["row_elements"] = rows(op)[1]
-    fields["b_sign"] = -1 if access.boolean(op, "subtract") else 1
-    fields["output"] = output(op)
-    return fields
+    numbers = [name for name, kind in structs.STRUCTS[TFLITE_STRUCT].items() if kind[0] in "iu"]
+    own: dict[str, Field] = {
+        "row_elements": rows(op)[1],
+        "b_sign": -1 if access.boolean(op, "subtract") else 1,
+        "output": output(op),
+    }
+    return own | {name: access.integer(op, name) for name in numbers if name not in own}
 
 
 def pack_tflite(op: ir.Operation) -> Packed:

@@ -1,18 +1,12 @@
 """All kernels, the better ones first."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from iree.compiler import ir
 
 from tinyiree.kernels import add, conv2d, fully_connected, pool
-from tinyiree.kernels.channels import RoundingSymbol
 from tinyiree.kernels.kernel import Kernel
 from tinyiree.targets import Core
-
-
-def _fixed(symbol: str) -> Callable[[ir.Operation], str]:
-    return lambda op: symbol
-
 
 _CLAMP = "armv7em/clamp.c"
 _POOLS = ("qnn.avg_pool2d", "qnn.mean")
@@ -23,7 +17,7 @@ KERNELS: tuple[Kernel, ...] = (
         "armv7em.conv2d",
         ("armv7em/conv2d.c", _CLAMP),
         ("qnn.conv2d",),
-        RoundingSymbol("tinyiree_armv7em_conv2d"),
+        ("tinyiree_armv7em_conv2d_single", "tinyiree_armv7em_conv2d_double"),
         conv2d.dense_problem,
         conv2d.pack_dense,
         conv2d.dense_scratch,
@@ -32,7 +26,7 @@ KERNELS: tuple[Kernel, ...] = (
         "armv7em.depthwise",
         ("armv7em/depthwise.c", _CLAMP),
         ("qnn.conv2d",),
-        RoundingSymbol("tinyiree_armv7em_depthwise"),
+        ("tinyiree_armv7em_depthwise_single", "tinyiree_armv7em_depthwise_double"),
         conv2d.depthwise_problem,
         conv2d.pack_depthwise,
         conv2d.depthwise_scratch,
@@ -41,17 +35,17 @@ KERNELS: tuple[Kernel, ...] = (
         "armv7em.fully_connected",
         ("armv7em/fully_connected.c", _CLAMP),
         ("qnn.fully_connected",),
-        RoundingSymbol("tinyiree_armv7em_fully_connected"),
+        ("tinyiree_armv7em_fully_connected_single", "tinyiree_armv7em_fully_connected_double"),
         fully_connected.packed_problem,
         fully_connected.pack,
         fully_connected.scratch,
     ),
     # Twice the work for a single row, but no more code where the model has such convolutions.
     Kernel(
-        "armv7em.conv2d",
+        "armv7em.conv2d_for_rows",
         ("armv7em/conv2d.c", _CLAMP),
         ("qnn.fully_connected",),
-        RoundingSymbol("tinyiree_armv7em_conv2d"),
+        ("tinyiree_armv7em_conv2d_single", "tinyiree_armv7em_conv2d_double"),
         fully_connected.packed_problem,
         fully_connected.pack_as_conv2d,
         fully_connected.scratch_as_conv2d,
@@ -60,7 +54,7 @@ KERNELS: tuple[Kernel, ...] = (
         "armv7em.add",
         ("armv7em/add.c", _CLAMP),
         _ADDS,
-        _fixed("tinyiree_armv7em_add"),
+        ("tinyiree_armv7em_add",),
         add.problem,
         add.pack,
         conv2d.no_scratch,
@@ -69,7 +63,7 @@ KERNELS: tuple[Kernel, ...] = (
         "armv7em.avg_pool2d",
         ("armv7em/avg_pool2d.c", _CLAMP),
         _POOLS,
-        _fixed("tinyiree_armv7em_avg_pool2d"),
+        ("tinyiree_armv7em_avg_pool2d",),
         pool.packed_average_problem,
         pool.pack_average,
         conv2d.no_scratch,
@@ -78,7 +72,7 @@ KERNELS: tuple[Kernel, ...] = (
         "armv7em.max_pool2d",
         ("armv7em/max_pool2d.c",),
         ("nn.max_pool2d",),
-        _fixed("tinyiree_armv7em_max_pool2d"),
+        ("tinyiree_armv7em_max_pool2d",),
         pool.packed_max_problem,
         pool.pack_max,
         conv2d.no_scratch,
@@ -87,7 +81,7 @@ KERNELS: tuple[Kernel, ...] = (
         "portable.conv2d",
         ("portable/conv2d.c",),
         ("qnn.conv2d",),
-        _fixed("tinyiree_portable_conv2d"),
+        ("tinyiree_portable_conv2d",),
         conv2d.portable_problem,
         conv2d.pack_portable,
         conv2d.no_scratch,
@@ -96,7 +90,7 @@ KERNELS: tuple[Kernel, ...] = (
         "portable.fully_connected",
         ("portable/fully_connected.c",),
         ("qnn.fully_connected",),
-        _fixed("tinyiree_portable_fully_connected"),
+        ("tinyiree_portable_fully_connected",),
         fully_connected.portable_problem,
         fully_connected.pack_portable,
         conv2d.no_scratch,
@@ -105,7 +99,7 @@ KERNELS: tuple[Kernel, ...] = (
         "portable.add",
         ("portable/add.c",),
         _ADDS,
-        _fixed("tinyiree_portable_add"),
+        ("tinyiree_portable_add",),
         add.problem,
         add.pack,
         conv2d.no_scratch,
@@ -114,7 +108,7 @@ KERNELS: tuple[Kernel, ...] = (
         "portable.tflite_add",
         ("portable/tflite_add.c",),
         ("qnn.tflite_add",),
-        _fixed("tinyiree_portable_tflite_add"),
+        ("tinyiree_portable_tflite_add",),
         add.tflite_problem,
         add.pack_tflite,
         conv2d.no_scratch,
@@ -123,7 +117,7 @@ KERNELS: tuple[Kernel, ...] = (
         "portable.avg_pool2d",
         ("portable/avg_pool2d.c",),
         _POOLS,
-        _fixed("tinyiree_portable_avg_pool2d"),
+        ("tinyiree_portable_avg_pool2d",),
         pool.average_problem,
         pool.pack_average_portable,
         conv2d.no_scratch,
@@ -132,7 +126,7 @@ KERNELS: tuple[Kernel, ...] = (
         "portable.max_pool2d",
         ("portable/max_pool2d.c",),
         ("nn.max_pool2d",),
-        _fixed("tinyiree_portable_max_pool2d"),
+        ("tinyiree_portable_max_pool2d",),
         pool.max_problem,
         pool.pack_max,
         conv2d.no_scratch,

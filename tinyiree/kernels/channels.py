@@ -103,14 +103,3 @@ def output(op: ir.Operation) -> Mapping[str, int | str]:
         "clamp_max": access.integer(op, "clamp_max"),
         "double_rounding": int("rounding" in op.attributes and access.rounding(op) == "double"),
     }
-
-
-@dataclass(frozen=True)
-class RoundingSymbol:
-    """``base_single`` or ``base_double``."""
-
-    base: str
-
-    def __call__(self, op: ir.Operation) -> str:
-        """The function for an op."""
-        return f"{self.base}_{access.rounding(op)}"

@@ -7,7 +7,7 @@ from iree.compiler import ir
 from tinyiree.ir import access
 from tinyiree.kernels import pairs, structs
 from tinyiree.kernels.channels import BITS, Channels, output, sum_problem, wide_problem
-from tinyiree.kernels.kernel import Field, Packed
+from tinyiree.kernels.kernel import Array, Field, Packed
 from tinyiree.kernels.window import batch_problem, window
 
 STRUCT = "tinyiree_conv2d_t"
@@ -48,7 +48,10 @@ def portable_problem(op: ir.Operation) -> str | None:
 
 def pack_portable(op: ir.Operation) -> Packed:
     """Weights and channels as in the IR."""
-    arrays = {"weights": weights_of(op).astype(np.int8), "channels": Channels.of(op).wide()}
+    arrays: dict[str, Array] = {
+        "weights": weights_of(op).astype(np.int8),
+        "channels": Channels.of(op).wide(),
+    }
     return Packed(STRUCT, fields(op), arrays)
 
 
@@ -77,7 +80,7 @@ def pack_dense(op: ir.Operation) -> Packed:
     """Weights for two output channels at a time, 8 inputs a step: see ``armv7em/columns.h``."""
     weights, channels = rows_of_windows(op), Channels.of(op)
     bias = channels.bias - access.integer(op, "input_zero_point") * weights.sum(1)
-    arrays = {
+    arrays: dict[str, Array] = {
         "weights": pairs.pack(weights, 2),
         "channels": channels.packed(bias + pairs.offset(weights), pairs.SCALE, 2),
     }
@@ -141,7 +144,7 @@ def pack_depthwise(op: ir.Operation) -> Packed:
     coupled = blocks[:, :, :-1].reshape(len(blocks), BLOCK, -1, 2).transpose(0, 2, 1, 3)
     last = blocks[:, [0, 2, 1, 3], -1]
     words = np.concatenate([coupled.reshape(len(blocks), -1), last], axis=1)
-    arrays = {
+    arrays: dict[str, Array] = {
         "weights": words.astype(np.int16),
         "channels": channels.packed(bias, scale, 1)[order],
     }

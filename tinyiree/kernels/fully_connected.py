@@ -33,7 +33,7 @@ def portable_problem(op: ir.Operation) -> str | None:
 def pack_portable(op: ir.Operation) -> Packed:
     """Weights and channels as in the IR."""
     weights = access.constant(op.operands[1]).astype(np.int8)
-    arrays = {"weights": weights, "channels": Channels.of(op).wide()}
+    arrays: dict[str, Array] = {"weights": weights, "channels": Channels.of(op).wide()}
     return Packed(STRUCT, fields(op), arrays)
 
 
@@ -44,6 +44,8 @@ def _weights(op: ir.Operation) -> npt.NDArray[np.int64]:
 def packed_problem(op: ir.Operation) -> str | None:
     """Why the kernels for Armv7E-M cannot compute the op."""
     weights, channels = _weights(op), Channels.of(op)
+    if access.shape(op.operands[0])[0] >= 2**16:
+        return "more than 65535 rows"
     return (
         structs.too_large(STRUCT, fields(op))
         or channels.problem(pairs.SCALE)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from iree.compiler import ir
 
+from tinyiree.ir import access
 from tinyiree.targets import Core
 
 Array = npt.NDArray[np.generic]
@@ -43,7 +44,7 @@ class Kernel:
         name: as the report shows it, such as ``armv7em.conv2d``.
         sources: C files below ``targets/kernels``.
         ops: names of the ops that it may compute.
-        symbol: the C function for an op that it accepts.
+        symbols: the C function; two where there is one for the rounding `single` and `double`.
         accepts: None, or why it cannot compute an op of `ops`.
         pack: the constants for an accepted op.
         scratch_bytes: RAM that an accepted op needs during the call, 8-byte aligned.
@@ -52,7 +53,7 @@ class Kernel:
     name: str
     sources: tuple[str, ...]
     ops: tuple[str, ...]
-    symbol: Callable[[ir.Operation], str]
+    symbols: tuple[str] | tuple[str, str]
     accepts: Callable[[ir.Operation], str | None]
     pack: Callable[[ir.Operation], Packed]
     scratch_bytes: Callable[[ir.Operation], int]
@@ -61,6 +62,10 @@ class Kernel:
     def isa(self) -> str:
         """The folder of its sources: ``portable``, ``armv7em``."""
         return self.name.split(".")[0]
+
+    def symbol(self, op: ir.Operation) -> str:
+        """The C function for an op."""
+        return self.symbols[-1 if access.rounding(op) == "double" else 0]
 
     def runs_on(self, core: Core) -> bool:
         """True when the core has the instructions."""

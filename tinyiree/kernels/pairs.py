@@ -16,14 +16,16 @@ STEP = 8
 
 def problem(weights: Int64) -> str | None:
     """Why weights cannot be paired; they are [O, K]."""
-    if (weights[:, 0::2] == -128).any():
-        return "a weight of -128, whose negative is no int8"
+    even = np.pad(weights, ((0, 0), (0, weights.shape[1] % 2)))
+    if (even[:, 1::2] - 256 * even[:, 0::2] > 32767).any():
+        return "a weight of -128 before one that is not negative: their pair needs 17 bits"
     return None
 
 
 def offset(weights: Int64) -> Int64:
     """What the products have less than the sum of x * w, [O]: it goes into the bias."""
-    return 128 * weights[:, 0::2].sum(1) - weights[:, 1::2].sum(1)
+    result: Int64 = 128 * weights[:, 0::2].sum(1) - weights[:, 1::2].sum(1)
+    return result
 
 
 def pack(weights: Int64, block: int) -> npt.NDArray[np.int16]:

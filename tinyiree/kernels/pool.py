@@ -49,7 +49,8 @@ def _positions(op: ir.Operation) -> Channels:
     if op.name == "qnn.mean":
         row = [-zero_point * height * width]
         row += [access.integer(op, "multiplier"), access.integer(op, "shift")]
-        return Channels(*np.array(row, np.int64)[:, None], access.rounding(op))
+        table = np.array(row, np.int64)[:, None]
+        return Channels(table[0], table[1], table[2], access.rounding(op))
     multiplier, shift = (access.constant(op.operands[i]).astype(np.int64) for i in (1, 2))
     _, out_height, out_width, _ = access.shape(op.results[0])
     sizes = [
@@ -66,8 +67,9 @@ def _positions(op: ir.Operation) -> Channels:
     counts = sizes[0][:, None] * sizes[1][None, :]
     multiplier, shift, counts = np.broadcast_arrays(multiplier, shift, counts)
     table = np.stack([-zero_point * counts, multiplier, shift]).reshape(3, -1)
-    one = bool((table == table[:, :1]).all())
-    return Channels(*(table[:, :1] if one else table), "single")
+    if (table == table[:, :1]).all():
+        table = table[:, :1]
+    return Channels(table[0], table[1], table[2], "single")
 
 
 def _covered(out: int, size: int, kernel: int, stride: int, pad: int) -> npt.NDArray[np.int64]:

@@ -1,7 +1,8 @@
 // Addition of two tensors: two 32-bit multiplies an element.
 #include "requantize.h"
 
-__attribute__((always_inline)) static inline uint32_t one(const tinyiree_add_t *p, int32_t a, int32_t b) {
+__attribute__((always_inline)) static inline uint32_t one(const tinyiree_add_t *p, int32_t a,
+                                                          int32_t b) {
     int32_t y = (a * p->a_multiplier + b * p->b_multiplier + p->offset) >> p->shift;
     __asm__("ssat %0, #8, %0" : "+r"(y));
     return (uint32_t)y;

@@ -3,7 +3,8 @@
 #include "requantize.h"
 
 // Two pairs of 16-bit sums over `count` inputs, at most 256: then 256 * -128 still fits.
-__attribute__((noinline)) static void add_up(const int8_t *from, uint32_t count, uint32_t depth, int32_t sums[4]) {
+__attribute__((noinline)) static void add_up(const int8_t *from, uint32_t count, uint32_t depth,
+                                             int32_t sums[4]) {
     uint32_t even = 0, odd = 0, word;
     __asm__("lsls %[word], %[count], #31\n"
             "bmi 2f\n"
@@ -34,7 +35,7 @@ static uint32_t smaller(uint32_t a, uint32_t b) {
 }
 
 __attribute__((noinline)) static int8_t finish(int32_t sum, const tinyiree_channel_t *position,
-                            const tinyiree_output_t *output) {
+                                               const tinyiree_output_t *output) {
     const int32_t e = position->bias_and_shift;
     const int32_t c = (2 * output->zero_point + 1) << (e & 255);
     int32_t t;
@@ -85,9 +86,10 @@ void tinyiree_armv7em_avg_pool2d(const void *params, void *const *pointers, uint
                 columns *= rows;
                 rows = 1;
             }
-            pool((const tinyiree_channel_t *)p->positions + (p->one_position ? 0 : y * w->out_width + x), &p->output,
-                 (const int8_t *)pointers[0] + first * row_bytes + from * depth, rows, columns,
-                 depth, row_bytes, out);
+            pool((const tinyiree_channel_t *)p->positions +
+                     (p->one_position ? 0 : y * w->out_width + x),
+                 &p->output, (const int8_t *)pointers[0] + first * row_bytes + from * depth, rows,
+                 columns, depth, row_bytes, out);
         }
     }
     const uint32_t bytes = (last_row - first_row) * w->out_width * depth;

@@ -21,7 +21,7 @@ typedef struct {
     const tinyiree_channel_t *channels;
     const tinyiree_channel_t *channels_end; // after an even number of channels
     int8_t *out_0;
-    int8_t *out_1; // written first: may be out_0, then pixel 1 is dropped
+    int8_t *out_1;      // written first: may be out_0, then pixel 1 is dropped
     int32_t zero_point; // 2 * output zero point + 1
 } tinyiree_columns_t;
 
@@ -40,15 +40,14 @@ typedef void tinyiree_dot_t(const tinyiree_columns_t *);
     static inline uint32_t *name(uint32_t *to, const int8_t *from, uint32_t quads) {               \
         const int8_t *const end = from + 4 * quads;                                                \
         uint32_t x, y;                                                                             \
-        __asm__ volatile(                                                                          \
-            "lsls %[x], %[quads], #31\n"                                                           \
-            "bmi 2f\n"                                                                             \
-            "1:\n" TINYIREE_EXPAND_QUAD(stride) "2:\n" TINYIREE_EXPAND_QUAD(                       \
-                stride) "cmp %[from], %[end]\n"                                                    \
-                        "bne 1b\n"                                                                 \
-            : [to] "+r"(to), [from] "+r"(from), [x] "=&r"(x), [y] "=&r"(y)                         \
-            : [end] "r"(end), [quads] "r"(quads)                                                   \
-            : "memory", "cc");                                                                     \
+        __asm__ volatile("lsls %[x], %[quads], #31\n"                                              \
+                         "bmi 2f\n"                                                                \
+                         "1:\n" TINYIREE_EXPAND_QUAD(stride) "2:\n" TINYIREE_EXPAND_QUAD(          \
+                             stride) "cmp %[from], %[end]\n"                                       \
+                                     "bne 1b\n"                                                    \
+                         : [to] "+r"(to), [from] "+r"(from), [x] "=&r"(x), [y] "=&r"(y)            \
+                         : [end] "r"(end), [quads] "r"(quads)                                      \
+                         : "memory", "cc");                                                        \
         return to;                                                                                 \
     }
 

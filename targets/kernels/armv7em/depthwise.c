@@ -50,53 +50,68 @@ typedef void dot_t(const tinyiree_taps_t *);
 
 // r1 weights, r2 channel, r8..r11 sums of four channels. On the stack: 0 taps, 4 entry,
 // 8 last_tap, 12 channels, 16 out, 20 end, 24 zero_point. The loop is entered in its middle.
-#define DEFINE_DOT(rounding)                                                                       \
-    __attribute__((naked)) static void dot_##rounding(                                             \
-        __attribute__((unused)) const tinyiree_taps_t *call) {                                     \
-        __asm__ volatile(                                                                          \
-            "push {r4-r11, lr}\n"                                                                  \
-            "ldmia r0, {r1, r3-r10}\n"                                                             \
-            "rsb r4, r4, #0\n"                                                                     \
-            "and r4, r4, #3\n"                                                                     \
-            "mov r2, #" PAIR_BYTES "\n"                                                            \
-            "mul r4, r4, r2\n"                                                                     \
-            "adr.w r2, 2f\n"                                                                       \
-            "add r4, r4, r2\n"                                                                     \
-            "orr r4, r4, #1\n"                                                                     \
-            "push {r3-r9}\n"                                                                       \
-            "mov r0, r6\n"                                                                         \
-            "mov r2, r10\n"                                                                        \
-            "1:\n"                                                                                 \
-            "ldmia r0, {r4-r11}\n" START_##rounding("r11", "r10") START_##rounding("r10", "r8")   \
-                START_##rounding("r9", "r6") START_##rounding("r8", "r4") "ldrd r0, r3, [sp]\n"              \
-            "bx r3\n"                                                                              \
-            ".balign 4\n"                                                                          \
-            "2:\n" PAIR PAIR PAIR PAIR "ldr r3, [sp, #8]\n"                                        \
-            "cmp r0, r3\n"                                                                         \
-            "bne.w 2b\n" LAST "ldr r0, [sp, #12]\n"                                                \
-            "ldr r3, [sp, #24]\n"                                                                  \
-            "ldmia r0!, {r4-r7}\n"                                                                 \
-            "lsl r12, r3, r4\n" REQUANTIZE_##rounding("r8", "r5", "r4", "r12", "lr")               \
-            "lsl r12, r3, r6\n" REQUANTIZE_##rounding("r9", "r7", "r6", "r12", "lr")               \
-            "ldmia r0!, {r4-r7}\n"                                                                 \
-            "lsl r12, r3, r4\n" REQUANTIZE_##rounding("r10", "r5", "r4", "r12", "lr")              \
-            "lsl r12, r3, r6\n" REQUANTIZE_##rounding("r11", "r7", "r6", "r12", "lr")              \
-            "ldrd r4, r5, [sp, #16]\n"                                                             \
-            "str r0, [sp, #12]\n"                                                                  \
-            "bfi r8, r9, #8, #8\n"                                                                 \
-            "bfi r10, r11, #8, #8\n"                                                               \
-            "pkhbt r8, r8, r10, lsl #16\n"                                                         \
-            "str r8, [r4, r2]\n"                                                                   \
-            "add r2, r2, #4\n"                                                                     \
-            "cmp r2, r5\n"                                                                         \
-            "bne.w 1b\n"                                                                           \
-            "add sp, sp, #28\n"                                                                    \
-            "pop {r4-r11, pc}\n");                                                                 \
+// clang-format off
+#define DEFINE_DOT(rounding) \
+    __attribute__((naked)) static void dot_##rounding( \
+        __attribute__((unused)) const tinyiree_taps_t *call) { \
+        __asm__ volatile( \
+            "push {r4-r11, lr}\n" \
+            "ldmia r0, {r1, r3-r10}\n" \
+            "rsb r4, r4, #0\n" \
+            "and r4, r4, #3\n" \
+            "mov r2, #" PAIR_BYTES "\n" \
+            "mul r4, r4, r2\n" \
+            "adr.w r2, 2f\n" \
+            "add r4, r4, r2\n" \
+            "orr r4, r4, #1\n" \
+            "push {r3-r9}\n" \
+            "mov r0, r6\n" \
+            "mov r2, r10\n" \
+            "1:\n" \
+            "ldmia r0, {r4-r11}\n" \
+            START_##rounding("r11", "r10") \
+            START_##rounding("r10", "r8") \
+            START_##rounding("r9", "r6") \
+            START_##rounding("r8", "r4") \
+            "ldrd r0, r3, [sp]\n" \
+            "bx r3\n" \
+            ".balign 4\n" \
+            "2:\n" \
+            PAIR PAIR PAIR PAIR \
+            "ldr r3, [sp, #8]\n" \
+            "cmp r0, r3\n" \
+            "bne.w 2b\n" \
+            LAST \
+            "ldr r0, [sp, #12]\n" \
+            "ldr r3, [sp, #24]\n" \
+            "ldmia r0!, {r4-r7}\n" \
+            "lsl r12, r3, r4\n" \
+            REQUANTIZE_##rounding("r8", "r5", "r4", "r12", "lr") \
+            "lsl r12, r3, r6\n" \
+            REQUANTIZE_##rounding("r9", "r7", "r6", "r12", "lr") \
+            "ldmia r0!, {r4-r7}\n" \
+            "lsl r12, r3, r4\n" \
+            REQUANTIZE_##rounding("r10", "r5", "r4", "r12", "lr") \
+            "lsl r12, r3, r6\n" \
+            REQUANTIZE_##rounding("r11", "r7", "r6", "r12", "lr") \
+            "ldrd r4, r5, [sp, #16]\n" \
+            "str r0, [sp, #12]\n" \
+            "bfi r8, r9, #8, #8\n" \
+            "bfi r10, r11, #8, #8\n" \
+            "pkhbt r8, r8, r10, lsl #16\n" \
+            "str r8, [r4, r2]\n" \
+            "add r2, r2, #4\n" \
+            "cmp r2, r5\n" \
+            "bne.w 1b\n" \
+            "add sp, sp, #28\n" \
+            "pop {r4-r11, pc}\n"); \
     }
+// clang-format on
 
 // Points the taps to the inputs of a window, or to `zeros`.
-__attribute__((noinline)) static void aim(const int8_t **taps, const tinyiree_window_t *w, const int8_t *in,
-                const int8_t *zeros, int32_t top, int32_t left) {
+__attribute__((noinline)) static void aim(const int8_t **taps, const tinyiree_window_t *w,
+                                          const int8_t *in, const int8_t *zeros, int32_t top,
+                                          int32_t left) {
     const int32_t depth = w->in_channels, step = w->dilation_width;
     const int8_t *row = in + (top * w->in_width + left) * depth;
     for (uint32_t ky = w->kernel_height; ky > 0; --ky) {
@@ -113,8 +128,10 @@ __attribute__((noinline)) static void aim(const int8_t **taps, const tinyiree_wi
     }
 }
 
+// Four arguments: a fifth one would cost stack, which the wrappers below then do without.
 __attribute__((noinline)) static void run(const tinyiree_conv2d_t *p, void *const *pointers,
-                                          uint32_t first_row, uint32_t last_row, dot_t *dot) {
+                                          uint32_t rows, dot_t *dot) {
+    const uint32_t first_row = rows & 0xffff, last_row = rows >> 16;
     const tinyiree_window_t *w = &p->window;
     const uint32_t depth = w->in_channels, full = depth & ~3u;
     const uint32_t used = (uint32_t)w->kernel_height * w->kernel_width;
@@ -171,7 +188,7 @@ __attribute__((noinline)) static void run(const tinyiree_conv2d_t *p, void *cons
     DEFINE_DOT(rounding)                                                                           \
     void tinyiree_armv7em_depthwise_##rounding(const void *params, void *const *pointers,          \
                                                uint32_t first_row, uint32_t last_row) {            \
-        run(params, pointers, first_row, last_row, dot_##rounding);                                \
+        run(params, pointers, first_row | last_row << 16, dot_##rounding);                         \
     }
 
 DEFINE_DEPTHWISE(single)

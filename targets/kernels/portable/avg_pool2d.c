@@ -20,9 +20,9 @@ void tinyiree_portable_avg_pool2d(const void *params, void *const *pointers, uin
                     const int32_t column =
                         (int32_t)(x * w->stride_width + k % w->kernel_width) - w->pad_left;
                     if (row >= 0 && row < w->in_height && column >= 0 && column < w->in_width)
-                        sum += in[((uint32_t)row * w->in_width + (uint32_t)column) *
-                                      w->in_channels +
-                                  c];
+                        sum +=
+                            in[((uint32_t)row * w->in_width + (uint32_t)column) * w->in_channels +
+                               c];
                 }
                 *out++ = tinyiree_requantize(sum, position, &p->output);
             }

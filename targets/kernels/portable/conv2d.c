@@ -2,7 +2,8 @@
 #include "requantize.h"
 
 static int32_t sum_of_products(const tinyiree_conv2d_t *p, const int8_t *in, int32_t top,
-                               int32_t left, const int8_t *weights, uint32_t first, uint32_t depth) {
+                               int32_t left, const int8_t *weights, uint32_t first,
+                               uint32_t depth) {
     const tinyiree_window_t *w = &p->window;
     int32_t sum = 0;
     for (uint32_t ky = 0; ky < w->kernel_height; ++ky) {

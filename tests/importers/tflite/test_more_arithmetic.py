@@ -212,3 +212,16 @@ def test_long_indices_are_refused() -> None:
     b.op("ARG_MAX", [x, a], [y], ("ArgMaxOptions", {"output_type": 4}))
     with pytest.raises(TinyireeError, match="give output_type="):
         import_bytes(b.finish([x], [y]))
+
+
+@pytest.mark.parametrize(
+    ("name", "table"), [("SUM", "ReducerOptions"), ("ARG_MAX", "ArgMaxOptions")]
+)
+def test_an_output_of_another_shape_is_refused(name: str, table: str) -> None:
+    b = ModelBuilder()
+    x = b.tensor("x", (4, 5), "float32")
+    y = b.tensor("y", (5,), "float32" if name == "SUM" else "int32")
+    a = b.constant("axis", np.array(1, np.int32))
+    b.op(name, [x, a], [y], (table, {}))
+    with pytest.raises(TinyireeError, match="for 'x'"):
+        import_bytes(b.finish([x], [y]))

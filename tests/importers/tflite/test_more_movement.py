@@ -329,3 +329,11 @@ def test_indices_outside_are_refused() -> None:
     b.op("GATHER", [x, int32(b, "i", [1, 4])], [y], ("GatherOptions", {}))
     with pytest.raises(TinyireeError, match="into 4 elements"):
         import_bytes(b.finish([x], [y]))
+
+
+def test_sizes_that_do_not_divide_are_refused() -> None:
+    b = ModelBuilder()
+    x, y = b.tensor("x", (1, 3, 4, 1), "float32"), b.tensor("y", (1, 1, 2, 4), "float32")
+    b.op("SPACE_TO_DEPTH", [x], [y], ("SpaceToDepthOptions", {"block_size": 2}))
+    with pytest.raises(TinyireeError, match="use sizes that divide it"):
+        import_bytes(b.finish([x], [y]))

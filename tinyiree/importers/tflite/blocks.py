@@ -28,8 +28,16 @@ def _block(call: Call) -> int:
 
 def _rearranged(call: Call, x: Tensor, split: Sequence[int], order: Sequence[int]) -> Tensor:
     """Axes split, put in another order, and joined to the shape of the output."""
-    x = transposed(call, call.reshaped(x, split), order)
-    return call.reshaped(x, call.output().shape)
+    x = _split(call, x, split)
+    if np.prod(split) != np.prod(call.output().shape):
+        raise Unsupported(f"the output {call.output()} for {call.input(0)}", _AGAIN)
+    return call.reshaped(transposed(call, x, order), call.output().shape)
+
+
+def _split(call: Call, x: Tensor, split: Sequence[int]) -> Tensor:
+    if np.prod(shape_of(x)) != np.prod(split):
+        raise Unsupported(f"blocks {list(split)} of {call.input(0)}", "use sizes that divide it")
+    return call.reshaped(x, split)
 
 
 def space_to_depth(call: Call) -> Tensor:
@@ -90,12 +98,14 @@ def batch_to_space(call: Call) -> Tensor:
     for i in range(axes):
         order += [axes + 1 + i, i]
     order += range(2 * axes + 1, len(split))
-    x = transposed(call, call.reshaped(call.value(0), split), order)
+    x = transposed(call, _split(call, call.value(0), split), order)
     whole = [split[axes], *(n * s for n, s in zip(shape[1:], sizes, strict=False))]
     x = call.reshaped(x, [*whole, *shape[1 + axes :]])
     rest = [0] * (len(shape) - 1 - axes)
     low, high = ([0, *(pair[i] for pair in amounts), *rest] for i in (0, 1))
     kept = [n - a - b for a, n, b in zip(low, shape_of(x), high, strict=True)]
+    if tuple(kept) != call.output().shape:
+        raise Unsupported(f"the output {call.output()}, expected the shape {kept}", _AGAIN)
     return sliced(call, x, low, kept, [1] * len(shape))
 
 

@@ -12,6 +12,7 @@ from iree.compiler import ir
 
 from tinyiree.importers.call import Unsupported
 from tinyiree.importers.tflite.arithmetic import quantize_multiplier, ratio
+from tinyiree.importers.tflite.arithmetic_ops import broadcast
 from tinyiree.importers.tflite.call import Call, Entry, table_of
 from tinyiree.importers.tflite.hard_swish import hard_swish_table
 from tinyiree.ir.fixedpoint import rescale_twice
@@ -29,6 +30,14 @@ def centered(call: Call) -> tuple[Int64, float, float, int]:
     scale, zero_point = call.quantization(call.input(0))
     output_scale, output_zero_point = call.quantization(call.output())
     return _EVERY - zero_point, scale, output_scale, output_zero_point
+
+
+def check_shape(call: Call) -> None:
+    """Raise Unsupported unless input 0 and output 0 have the same shape."""
+    if call.input(0).shape != call.output().shape:
+        raise Unsupported(
+            f"the output {call.output()} for {call.input(0)}", "convert the model again"
+        )
 
 
 def float_table(function: Callable[[Float32], Float32]) -> Table:
@@ -110,6 +119,7 @@ def function(name: str, table: Table, alpha: Callable[[Call], float]) -> Callabl
     """The converter of a function: ``nn.unary`` of that name for float32, a table for int8."""
 
     def convert(call: Call) -> ir.Value:
+        check_shape(call)
         if call.expect(("int8", "float32"), 0) == "int8":
             if call.output().dtype != "int8":
                 raise Unsupported(f"the output {call.output()}, expected int8", "quantize to int8")
@@ -132,6 +142,7 @@ def float_function(name: str) -> Callable[[Call], ir.Value]:
     """The converter of a function that the kernels have for float32 alone."""
 
     def convert(call: Call) -> ir.Value:
+        check_shape(call)
         call.expect(("float32",), 0)
         return call.emit("nn.unary", [call.value(0)], {"fn": name, "alpha": 0.0})
 
@@ -140,6 +151,7 @@ def float_function(name: str) -> Callable[[Call], ir.Value]:
 
 def square(call: Call) -> ir.Value:
     """SQUARE of float32."""
+    check_shape(call)
     call.expect(("float32",), 0)
     x = call.value(0)
     return call.emit("nn.mul", [x, x])
@@ -148,8 +160,8 @@ def square(call: Call) -> ir.Value:
 def prelu(call: Call) -> ir.Value:
     """PRELU: one slope for all (int8: a table), or slopes that broadcast to the data."""
     dtype = call.expect(("int8", "float32"), 0, 1)
-    shape, slopes = call.output().shape, call.input(1).shape
-    alpha = call.reshaped(call.raw(1), (1,) * (len(shape) - len(slopes)) + slopes)
+    check_shape(call)
+    _, alpha = broadcast(call)
     x = call.value(0)
     if dtype == "float32":
         above = call.emit("nn.clamp", [x], {"min": 0.0, "max": np.inf})

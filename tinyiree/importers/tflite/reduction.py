@@ -1,11 +1,14 @@
 """SUM, ARG_MAX, ARG_MIN, L2_NORMALIZATION."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from iree.compiler import ir
 
 from tinyiree.importers.call import Unsupported
 from tinyiree.importers.tflite.arithmetic import ratio
 from tinyiree.importers.tflite.call import Call, Entry
+from tinyiree.importers.tflite.elementwise import check_shape
 from tinyiree.importers.tflite.exact import Int64, Step, fit
 from tinyiree.importers.tflite.movement import axis_of
 
@@ -24,6 +27,7 @@ def sum_(call: Call) -> ir.Value:
     axes = sorted({axis_of(axis, len(shape)) for axis in call.integers(1, "axes")})
     if not axes:
         raise Unsupported("a sum over no axes", "take the operator away")
+    _check_reduced(call, axes)
     x = call.value(0)
     count = int(np.prod([shape[axis] for axis in axes]))
     if dtype == "float32":
@@ -73,7 +77,20 @@ def _axis(call: Call) -> int:
             f"indices {call.output()}, expected int32",
             "give output_type=tf.int32 where the model takes the argmax",
         )
-    return axis_of(call.integers(1, "axis")[0], len(call.input(0).shape))
+    axis = axis_of(call.integers(1, "axis")[0], len(call.input(0).shape))
+    _check_reduced(call, [axis])
+    return axis
+
+
+def _check_reduced(call: Call, axes: Sequence[int]) -> None:
+    shape = call.input(0).shape
+    kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
+    dropped = tuple(n for i, n in enumerate(shape) if i not in axes)
+    if call.output().shape not in (kept, dropped):
+        raise Unsupported(
+            f"the output {call.output()} for {call.input(0)} and the axes {list(axes)}",
+            "convert the model again",
+        )
 
 
 def arg_max(call: Call) -> ir.Value:
@@ -96,6 +113,7 @@ def l2_normalization(call: Call) -> ir.Value:
     """L2_NORMALIZATION over the last axis; an int8 result has the scale 1/128."""
     dtype = call.expect(("int8", "float32"), 0)
     call.activation(("NONE",))
+    check_shape(call)
     x, shape = call.value(0), call.input(0).shape
     depth = shape[-1] if shape else 0
     if dtype == "int8":

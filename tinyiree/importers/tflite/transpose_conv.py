@@ -20,6 +20,8 @@ from tinyiree.importers.tflite.movement import sliced, transposed
 from tinyiree.importers.tflite.window import SAME, VALID
 from tinyiree.ir.build import Attribute
 
+_MAX_WEIGHTS = 2**24
+
 
 @dataclass(frozen=True)
 class _Axis:
@@ -54,6 +56,12 @@ def transpose_conv(call: Call) -> Tensor:
         )
     axes = [_axis(call, weights.shape[1:3], i) for i in (0, 1)]
     blocks = axes[0].stride * axes[1].stride
+    folded_size = blocks * axes[0].taps * axes[1].taps * len(weights) * weights.shape[3]
+    if folded_size > _MAX_WEIGHTS:
+        raise Unsupported(
+            f"strides of {axes[0].stride} and {axes[1].stride}, which need {folded_size} weights",
+            "use strides up to the size of the kernel",
+        )
     folded = _fold(weights, axes)
     before, after = ([axis.padding[i] for axis in axes] for i in (0, 1))
     attributes: dict[str, Attribute] = {
