@@ -34,10 +34,10 @@ def test_a_measurement_is_complete(frontend: Frontend, tmp_path: Path) -> None:
     assert found.macs == 264_192
     assert (found.samples, found.unequal, found.bit_exact) == (3, 0, True)
     assert found.dispatches >= 10
-    assert 640 <= found.arena_bound_bytes <= found.arena_bytes <= 1024
+    assert 640 <= found.arena_bound_bytes <= found.arena_bytes < 2580  # of TFLite Micro
     assert 100 < found.stack_bytes < 1024
     assert found.flash_bytes == found.code_bytes + found.weight_bytes > 264_192
-    assert 1 < found.instructions_per_mac < 5
+    assert 0.5 < found.instructions_per_mac < 5
     assert found.cycles_estimate >= found.instructions
 
 

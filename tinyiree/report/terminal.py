@@ -62,7 +62,7 @@ def _columns(layer: Layer) -> tuple[str, ...]:
     return (
         layer.name,
         layer.op.replace("qnn.", "").replace("nn.", ""),
-        layer.kernel,
+        layer.kernel.partition(".")[0],  # the ISA: its operator stands beside it
         f"{layer.macs:,}" if layer.macs else "",
         f"{layer.weight_bytes:,}" if layer.weight_bytes else "",
         f"{layer.output_bytes:,}",
