@@ -54,6 +54,8 @@ def test_a_core_without_them_keeps_the_fused_dispatch() -> None:
     assert chosen("cortex-m3", SelectKernels()) == ([None, None], [0, 0])
 
 
-def test_a_kernel_can_be_left_out() -> None:
+def test_kernels_can_be_left_out() -> None:
     step = SelectKernels(without=frozenset({"armv7em.fully_connected"}))
+    assert chosen("cortex-m4", step) == (["armv7em.conv2d_for_rows", None], [0, 1])
+    step = SelectKernels(without=frozenset({"armv7em.fully_connected", "armv7em.conv2d_for_rows"}))
     assert chosen("cortex-m4", step) == ([None, None], [0, 0])
