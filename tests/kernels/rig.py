@@ -17,6 +17,7 @@ from tinyiree.firmware.toolchain import ToolchainName, make_toolchain
 from tinyiree.ir import access
 from tinyiree.ir.interpret import evaluate
 from tinyiree.kernels import KERNELS, Kernel, serialize
+from tinyiree.kernels.rows import rows
 from tinyiree.sim import Image, Probe, run_unicorn
 from tinyiree.targets import Core
 
@@ -44,10 +45,7 @@ class Case:
     @property
     def rows(self) -> int:
         """Rows of the result as kernels count them."""
-        shape = access.shape(self.op.results[0])
-        if self.op.name in ("qnn.fully_connected",):
-            return shape[0]
-        return shape[1] if len(shape) == 4 and self.op.name != "qnn.mean" else 1
+        return rows(self.op)
 
 
 def symbols(isa: str) -> list[str]:

@@ -9,6 +9,7 @@ from tinyiree.ir import access
 from tinyiree.iree.schedule import Buffer, Dispatch, KernelCall, Schedule, Span, Step
 from tinyiree.kernels.catalogue import KERNELS
 from tinyiree.kernels.kernel import Kernel, Packed
+from tinyiree.kernels.rows import rows
 from tinyiree.passes.lower import DISPATCH_ATTRIBUTE
 from tinyiree.passes.select_kernels import KERNEL_ATTRIBUTE
 
@@ -74,16 +75,7 @@ def _call(
         buffers.append(Buffer("scratch", scratch))
         spans.append(Span(len(buffers) - 1, 0, scratch))
     writes = [False] * len(values) + [True] * (len(spans) - len(values))
-    rows = rows_of(op)
-    return KernelCall(kernel.name, kernel.symbol(op), group, rows, tuple(spans), tuple(writes))
-
-
-def rows_of(op: ir.Operation) -> int:
-    """Rows of a result as kernels count them: H of an image, the rows of a matrix, or one."""
-    shape = access.shape(op.results[0])
-    if op.name == "qnn.fully_connected":
-        return shape[0]
-    return shape[1] if len(shape) == 4 and op.name != "qnn.mean" else 1
+    return KernelCall(kernel.name, kernel.symbol(op), group, rows(op), tuple(spans), tuple(writes))
 
 
 class _Homes:

@@ -1,5 +1,6 @@
 """``qnn.add`` and ``qnn.tflite_add``: two tensors of one shape."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -13,6 +14,7 @@ from tinyiree.ir.fixedpoint import rescale_twice
 from tinyiree.kernels import structs
 from tinyiree.kernels.channels import output
 from tinyiree.kernels.kernel import Field, Packed
+from tinyiree.kernels.rows import rows
 
 STRUCT = "tinyiree_add_t"
 TFLITE_STRUCT = "tinyiree_tflite_add_t"
@@ -120,12 +122,9 @@ def _shape_problem(op: ir.Operation) -> str | None:
     return None
 
 
-def rows(op: ir.Operation) -> tuple[int, int]:
-    """Rows of the result that `first_row` and `last_row` count, and the elements of one."""
-    shape = access.shape(op.results[0])
-    elements = int(np.prod(shape))
-    height = shape[1] if len(shape) == 4 and shape[0] == 1 else 1
-    return height, elements // height
+def row_elements(op: ir.Operation) -> int:
+    """Elements of one row of the result."""
+    return math.prod(access.shape(op.results[0])) // rows(op)
 
 
 def problem(op: ir.Operation) -> str | None:
@@ -148,7 +147,7 @@ def pack(op: ir.Operation) -> Packed:
         "a_multiplier": form.a_multiplier,
         "b_multiplier": form.b_multiplier,
         "offset": form.offset,
-        "row_elements": rows(op)[1],
+        "row_elements": row_elements(op),
         "shift": form.shift,
         "output": output(op),
     }
@@ -164,7 +163,7 @@ def tflite_fields(op: ir.Operation) -> dict[str, Field]:
     """``tinyiree_tflite_add_t``."""
     numbers = [name for name, kind in structs.STRUCTS[TFLITE_STRUCT].items() if kind[0] in "iu"]
     own: dict[str, Field] = {
-        "row_elements": rows(op)[1],
+        "row_elements": row_elements(op),
         "b_sign": -1 if access.boolean(op, "subtract") else 1,
         "output": output(op),
     }
