@@ -89,6 +89,18 @@ def unary(x: ir.Value, fn: str, alpha: float = 0.0) -> ir.Value:
     return build.op("nn.unary", [x], access.shape(x), "f32", fn=fn, alpha=alpha)
 
 
+def power(x: ir.Value, exponent: float) -> Tensor:
+    """``x ** exponent`` for an exponent of 1, 2, 3 or 1/2; others are refused."""
+    if exponent == 0.5:
+        return unary(x, "sqrt")
+    if exponent not in (1, 2, 3):
+        raise Unsupported(f"a power of {exponent:g}", "use an exponent of 1/2, 2 or 3")
+    y: Tensor = x
+    for _ in range(int(exponent) - 1):
+        y = binary("nn.mul", y, x)
+    return y
+
+
 def binary(name: str, a: Tensor, b: Tensor) -> ir.Value:
     """``nn.add``, ``nn.sub`` or ``nn.mul``: ranks made equal, shapes broadcast."""
     rank = max(len(shape_of(a)), len(shape_of(b)))

@@ -95,15 +95,7 @@ def _div(call: Call) -> Result:
 
 def _power(call: Call) -> Result:
     """aten.pow(x, exponent) for 1, 2, 3 and 1/2."""
-    x, exponent = call.tensor(0), call.number(1)
-    if exponent == 0.5:
-        return emit.unary(x, "sqrt")
-    if exponent not in (1, 2, 3):
-        raise Unsupported(f"a power of {exponent:g}", "use an exponent of 1/2, 2 or 3")
-    y = x
-    for _ in range(int(exponent) - 1):
-        y = emit.binary("nn.mul", y, x)
-    return y
+    return emit.power(call.tensor(0), call.number(1))
 
 
 def _square(call: Call) -> Result:

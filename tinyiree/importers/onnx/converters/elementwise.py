@@ -135,16 +135,7 @@ def _div(node: Node) -> Result:
 
 def _power(node: Node) -> Result:
     """Pow(x, y) for a constant y of 1, 2, 3 or 1/2."""
-    x = node.activation(0)
-    exponent = node.number(1, "the exponent", 1.0)
-    if exponent == 0.5:
-        return emit.unary(x, "sqrt")
-    if exponent not in (1, 2, 3):
-        raise Unsupported(f"a power of {exponent:g}", "use an exponent of 1/2, 2 or 3")
-    y = x
-    for _ in range(int(exponent) - 1):
-        y = emit.binary("nn.mul", y, x)
-    return y
+    return emit.power(node.activation(0), node.number(1, "the exponent", 1.0))
 
 
 def _sum(node: Node) -> Result:
