@@ -116,21 +116,4 @@ typedef struct {
     tinyiree_window_t window;
 } tinyiree_max_pool2d_t;
 
-tinyiree_kernel_t tinyiree_portable_conv2d;
-tinyiree_kernel_t tinyiree_portable_fully_connected;
-tinyiree_kernel_t tinyiree_portable_add;
-tinyiree_kernel_t tinyiree_portable_tflite_add;
-tinyiree_kernel_t tinyiree_portable_avg_pool2d;
-tinyiree_kernel_t tinyiree_portable_max_pool2d;
-
-tinyiree_kernel_t tinyiree_armv7em_conv2d_single;
-tinyiree_kernel_t tinyiree_armv7em_conv2d_double;
-tinyiree_kernel_t tinyiree_armv7em_depthwise_single;
-tinyiree_kernel_t tinyiree_armv7em_depthwise_double;
-tinyiree_kernel_t tinyiree_armv7em_fully_connected_single;
-tinyiree_kernel_t tinyiree_armv7em_fully_connected_double;
-tinyiree_kernel_t tinyiree_armv7em_add;
-tinyiree_kernel_t tinyiree_armv7em_avg_pool2d;
-tinyiree_kernel_t tinyiree_armv7em_max_pool2d;
-
 #endif

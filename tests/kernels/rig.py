@@ -18,7 +18,7 @@ from tinyiree.ir import access
 from tinyiree.ir.interpret import evaluate
 from tinyiree.kernels import KERNELS, Kernel, serialize
 from tinyiree.kernels.rows import rows
-from tinyiree.sim import Image, Probe, run_unicorn
+from tinyiree.sim import Image, Probe, run_qemu, run_unicorn
 from tinyiree.targets import Core
 
 HERE = Path(__file__).parent
@@ -26,6 +26,7 @@ SOURCES = Path(tinyiree.targets.__file__).parent / "kernels"
 FIRMWARE = Path(tinyiree.__file__).parent / "firmware"
 POOL_BYTES = 1 << 20
 STACK_BYTES = 2048
+QEMU_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ def _sources(isa: str) -> list[Path]:
 
 
 def _write_list(isa: str, folder: Path) -> None:
-    lines = ['#include "tinyiree_kernels.h"', "static tinyiree_kernel_t *const kernels[] = {"]
+    lines = ['#include "tinyiree_kernels.h"']
+    lines += [f"tinyiree_kernel_t {name};" for name in symbols(isa)]
+    lines += ["static tinyiree_kernel_t *const kernels[] = {"]
     lines += [f"    {name}," for name in symbols(isa)]
     (folder / "kernel_list.h").write_text("\n".join([*lines, "};", ""]))
 
@@ -74,7 +77,8 @@ def build_device(
     ram = core.simulation.ram
     include = (f"-I{folder}", f"-I{SOURCES}", f"-I{FIRMWARE}", "-fno-builtin")
     define = (f"-DRAM_END={ram.base + ram.size_bytes}u", f"-DPOOL_BYTES={POOL_BYTES}")
-    startup = [FIRMWARE / name for name in ("startup_arm.c", "startup.c", "semihosting.c")]
+    first = "startup_arm.c" if core.isa == "arm" else "startup_riscv.c"
+    startup = [FIRMWARE / name for name in (first, "startup.c", "semihosting.c")]
     harness = [HERE / "harness.c", *startup]
     harness_objects = [folder / (path.stem + HARNESS_SUFFIX) for path in harness]
     tools.compile(harness, harness_objects, (*include, *define, "-Wno-pedantic"))
@@ -131,7 +135,10 @@ def run_device(elf: Path, core: Core, kernel: Kernel, cases: Sequence[Case]) -> 
     image = Image.load(elf)
     probe = Probe(image.symbol("invoke").address)
     stdin = b"".join(encode(kernel, case, 4) for case in cases)
-    result = run_unicorn(image, machine_of(core), probe, stdin)
+    if core.simulation.unicorn_cpu is None:
+        result = run_qemu(image, machine_of(core), probe, stdin, QEMU_SECONDS)
+    else:
+        result = run_unicorn(image, machine_of(core), probe, stdin)
     assert result.exit_code == 0, result.console
     compare(kernel, cases, result.output)
     counts = iter(one.instructions for one in result.inferences)

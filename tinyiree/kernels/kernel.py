@@ -8,6 +8,7 @@ import numpy.typing as npt
 from iree.compiler import ir
 
 from tinyiree.ir import access
+from tinyiree.kernels.isas import runs
 from tinyiree.targets import Core
 
 Array = npt.NDArray[np.generic]
@@ -69,7 +70,7 @@ class Kernel:
 
     def runs_on(self, core: Core) -> bool:
         """True when the core has the instructions."""
-        return self.isa == "portable" or (core.isa == "arm" and core.dsp)
+        return runs(self.isa, core)
 
     def reason(self, op: ir.Operation) -> str | None:
         """None when the kernel computes the op, else why not."""

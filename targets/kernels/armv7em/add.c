@@ -8,6 +8,8 @@ __attribute__((always_inline)) static inline uint32_t one(const tinyiree_add_t *
     return (uint32_t)y;
 }
 
+tinyiree_kernel_t tinyiree_armv7em_add;
+
 void tinyiree_armv7em_add(const void *params, void *const *pointers, uint32_t first_row,
                           uint32_t last_row) {
     const tinyiree_add_t p = *(const tinyiree_add_t *)params;

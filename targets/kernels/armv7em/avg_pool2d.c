@@ -67,6 +67,8 @@ static void pool(const tinyiree_channel_t *position, const tinyiree_output_t *ou
     }
 }
 
+tinyiree_kernel_t tinyiree_armv7em_avg_pool2d;
+
 void tinyiree_armv7em_avg_pool2d(const void *params, void *const *pointers, uint32_t first_row,
                                  uint32_t last_row) {
     const tinyiree_avg_pool2d_t *p = params;

@@ -177,6 +177,7 @@ __attribute__((noinline)) static void run(const tinyiree_conv2d_t *p, void *cons
 
 #define DEFINE_CONV2D(rounding)                                                                    \
     DEFINE_DOT(rounding)                                                                           \
+    tinyiree_kernel_t tinyiree_armv7em_conv2d_##rounding;                                          \
     void tinyiree_armv7em_conv2d_##rounding(const void *params, void *const *pointers,             \
                                             uint32_t first_row, uint32_t last_row) {               \
         run(params, pointers, first_row | last_row << 16, dot_##rounding);                         \

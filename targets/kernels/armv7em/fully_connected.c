@@ -130,6 +130,7 @@ __attribute__((noinline)) static void run(const tinyiree_fully_connected_t *p,
 
 #define DEFINE_FULLY_CONNECTED(rounding)                                                           \
     DEFINE_DOT(rounding)                                                                           \
+    tinyiree_kernel_t tinyiree_armv7em_fully_connected_##rounding;                                 \
     void tinyiree_armv7em_fully_connected_##rounding(const void *params, void *const *pointers,    \
                                                      uint32_t first_row, uint32_t last_row) {      \
         run(params, pointers, first_row | last_row << 16, dot_##rounding);                         \

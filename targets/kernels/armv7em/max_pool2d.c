@@ -20,6 +20,8 @@ static uint32_t clip(int32_t at, uint32_t kernel, uint32_t dilation, uint32_t si
     return inside;
 }
 
+tinyiree_kernel_t tinyiree_armv7em_max_pool2d;
+
 void tinyiree_armv7em_max_pool2d(const void *params, void *const *pointers, uint32_t first_row,
                                  uint32_t last_row) {
     const tinyiree_window_t *w = &((const tinyiree_max_pool2d_t *)params)->window;

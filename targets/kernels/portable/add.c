@@ -1,6 +1,8 @@
 // qnn.add of two tensors of one shape, with everything folded into one offset.
 #include "../tinyiree_kernels.h"
 
+tinyiree_kernel_t tinyiree_portable_add;
+
 void tinyiree_portable_add(const void *params, void *const *pointers, uint32_t first_row,
                            uint32_t last_row) {
     const tinyiree_add_t *p = params;

@@ -1,6 +1,8 @@
 // qnn.avg_pool2d, and qnn.mean over the height and width.
 #include "requantize.h"
 
+tinyiree_kernel_t tinyiree_portable_avg_pool2d;
+
 void tinyiree_portable_avg_pool2d(const void *params, void *const *pointers, uint32_t first_row,
                                   uint32_t last_row) {
     const tinyiree_avg_pool2d_t *p = params;

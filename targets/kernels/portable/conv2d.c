@@ -21,6 +21,8 @@ static int32_t sum_of_products(const tinyiree_conv2d_t *p, const int8_t *in, int
     return sum;
 }
 
+tinyiree_kernel_t tinyiree_portable_conv2d;
+
 void tinyiree_portable_conv2d(const void *params, void *const *pointers, uint32_t first_row,
                               uint32_t last_row) {
     const tinyiree_conv2d_t *p = params;

@@ -1,6 +1,8 @@
 // qnn.fully_connected; weights as in the IR, [outputs, inputs].
 #include "requantize.h"
 
+tinyiree_kernel_t tinyiree_portable_fully_connected;
+
 void tinyiree_portable_fully_connected(const void *params, void *const *pointers,
                                        uint32_t first_row, uint32_t last_row) {
     const tinyiree_fully_connected_t *p = params;

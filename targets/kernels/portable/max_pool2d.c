@@ -16,6 +16,8 @@ static int8_t maximum(const tinyiree_window_t *w, const int8_t *in, int32_t top,
     return best;
 }
 
+tinyiree_kernel_t tinyiree_portable_max_pool2d;
+
 void tinyiree_portable_max_pool2d(const void *params, void *const *pointers, uint32_t first_row,
                                   uint32_t last_row) {
     const tinyiree_window_t *w = &((const tinyiree_max_pool2d_t *)params)->window;

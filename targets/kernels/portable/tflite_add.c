@@ -1,6 +1,8 @@
 // qnn.tflite_add of two tensors of one shape.
 #include "requantize.h"
 
+tinyiree_kernel_t tinyiree_portable_tflite_add;
+
 void tinyiree_portable_tflite_add(const void *params, void *const *pointers, uint32_t first_row,
                                   uint32_t last_row) {
     const tinyiree_tflite_add_t *p = params;

@@ -1,0 +1,22 @@
+"""Which cores have the instructions of a folder of ``targets/kernels``."""
+
+from tinyiree.targets import Core
+
+
+def runs(isa: str, core: Core) -> bool:
+    """True when a core runs the kernels of an ISA.
+
+    ``armv6m`` is Thumb with 32-bit multiplication (Arm DDI 0419, A5), ``armv7m`` adds long
+    multiplication and multiply-accumulate (DDI 0403, A4.4.3), ``armv7em`` the DSP extension, and
+    ``mve`` the integer vectors of Armv8.1-M (DDI 0553, C2). ``rv32im`` needs M, ``rv32i`` nothing.
+    """
+    if core.isa == "riscv":
+        return isa in ("portable", "rv32i") or (isa == "rv32im" and "+m" in core.iree.features)
+    baseline = core.iree.triple.startswith(("thumbv6m", "thumbv8m.base"))
+    return {
+        "portable": True,
+        "armv6m": True,
+        "armv7m": not baseline,
+        "armv7em": core.dsp,
+        "mve": core.mve,
+    }.get(isa, False)
