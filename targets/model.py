@@ -4,7 +4,7 @@ Every check below states an architectural fact, with the manual that says so. Al
 `TinyireeError` when the object is constructed, so a `Core` that exists is one that can exist.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Literal
 
@@ -137,21 +137,61 @@ class Simulation:
 
 @dataclass(frozen=True)
 class CycleModel:
-    """Estimate of cycles from retired instructions: `cycles = instructions * this`.
+    """Instruction timings of a core: cycles each, for code and data in zero-wait memory.
 
-    A labelled estimate: no pipeline, memory wait state or dual issue is modelled. `assumption`
-    says in one sentence where the number comes from.
+    What is not named takes one cycle. Estimates made with it are labelled as such.
+
+    Attributes:
+        source: the document that the timings are from.
+        assumption: in one sentence, what it leaves open and how that is decided here.
+        load, store: of one register; `load_next` when the instruction before is a load or store
+            too and the address does not depend on it.
+        multiple, register: a load or store of n registers takes `multiple + n * register`.
+        multiply, multiply_accumulate, multiply_long, multiply_high, divide: of integers;
+            `multiply_high` is RISC-V's MULH, `multiply_long` has two result registers.
+        fp, fp_multiply_accumulate, fp_divide: of single precision.
+        vector: of an MVE operation on 128 bits; half of it when a memory and an arithmetic one
+            follow each other.
+        loop: LE and its like, at the end of each turn of a low-overhead loop.
+        taken: what a conditional or unconditional branch that is taken costs on top of its cycle;
+            `call` and `jump` (to a register, or a return) likewise.
+        load_use: stall of the instruction after a load that needs its value; `narrow_load_use` on
+            top for bytes and halfwords. `multiply_use` is the stall after a multiplication.
+        dual_issue: two independent neighbours start at once.
     """
 
-    cycles_per_instruction: float
+    source: str
     assumption: str
+    load: int = 1
+    load_next: int = 1
+    store: int = 1
+    multiple: int = 1
+    register: int = 1
+    multiply: int = 1
+    multiply_accumulate: int = 1
+    multiply_long: int = 1
+    multiply_high: int = 1
+    divide: int = 1
+    fp: int = 1
+    fp_multiply_accumulate: int = 1
+    fp_divide: int = 1
+    vector: int = 1
+    loop: int = 1
+    taken: int = 0
+    call: int = 0
+    jump: int = 0
+    load_use: int = 0
+    narrow_load_use: int = 0
+    multiply_use: int = 0
+    dual_issue: bool = False
 
     def __post_init__(self) -> None:
-        if not 0.25 <= self.cycles_per_instruction <= 20.0:
-            raise TinyireeError(
-                "cycles.cycles_per_instruction: expected 0.25 to 20, found "
-                f"{self.cycles_per_instruction}; give the average for code from zero-wait memory"
-            )
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if type(value) is int and not 0 <= value <= 100:
+                raise TinyireeError(
+                    f"cycles.{field.name}: expected 0 to 100 cycles, found {value}; correct it"
+                )
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
@@ -41,8 +42,6 @@ class _Table:
                 return default
             raise self.fail(key, f"a {kind.__name__}", "nothing", "add the key")
         value = self._rest.pop(key)
-        if kind is float and type(value) is int:
-            value = float(value)
         # `type is`, not isinstance: a TOML boolean must not pass for an integer.
         if type(value) is not kind:
             raise self.fail(key, f"a {kind.__name__}", repr(value), "correct the value")
@@ -124,9 +123,7 @@ def _core(top: _Table, name: str) -> Core:
         prefix=gcc.take("prefix", str), flags=gcc.texts("flags"), package=gcc.take("package", str)
     )
     result_simulation = _simulation(simulation)
-    cycle_model = CycleModel(
-        cycles.take("cycles_per_instruction", float), cycles.take("assumption", str)
-    )
+    cycle_model = _cycles(cycles)
     for table in (top, iree, zig, gcc, simulation, cycles):
         table.done()
     return Core(
@@ -144,6 +141,15 @@ def _core(top: _Table, name: str) -> Core:
         simulation=result_simulation,
         cycles=cycle_model,
     )
+
+
+def _cycles(table: _Table) -> CycleModel:
+    """Every timing has a default, but for where they come from."""
+    given: dict[str, Any] = {key: table.take(key, str) for key in ("source", "assumption")}
+    for field in fields(CycleModel):
+        if field.name not in given and table.has(field.name):
+            given[field.name] = table.take(field.name, type(field.default))
+    return CycleModel(**given)
 
 
 def _simulation(table: _Table) -> Simulation:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyiree import artifact
+from tinyiree.cycles import estimate
 from tinyiree.errors import TinyireeError
 from tinyiree.iree import host
 from tinyiree.passes.base import Progress, no_progress
@@ -219,11 +220,14 @@ class Built:
         totals = [inference.instructions for inference in result.inferences]
         overhead = [inference.runtime_instructions for inference in result.inferences]
         per_layer = np.array([i.layer_instructions for i in result.inferences], np.int64)
-        rate = core.cycles.cycles_per_instruction
+        cycles = estimate(result.profile, Image.load(self.folder / artifact.SELFTEST), core)
         layers = tuple(
-            replace(layer, instructions=int(mean), cycles_estimate=round(float(mean) * rate))
-            for layer, mean in zip(
-                report.layers, np.rint(per_layer.mean(axis=0)).astype(np.int64), strict=True
+            replace(layer, instructions=int(mean), cycles_estimate=spent)
+            for layer, mean, spent in zip(
+                report.layers,
+                np.rint(per_layer.mean(axis=0)).astype(np.int64),
+                cycles.calls,
+                strict=True,
             )
         )
         mean = round(sum(totals) / count)
@@ -237,7 +241,7 @@ class Built:
         run = Run(
             instructions=mean,
             runtime_instructions=round(sum(overhead) / count),
-            cycles_estimate=round(mean * rate),
+            cycles_estimate=round(cycles.total * mean / totals[0]),
             assumption=core.cycles.assumption,
             samples=count,
             simulator=_used(simulator, core),

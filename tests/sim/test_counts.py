@@ -4,7 +4,8 @@ import struct
 
 import pytest
 
-from tinyiree.sim import Probe, RunResult, run_qemu, run_unicorn
+from tinyiree.cycles import arm, riscv
+from tinyiree.sim import Image, Probe, RunResult, run_qemu, run_unicorn
 
 from .conftest import CORES, Build, probe_of
 
@@ -124,3 +125,28 @@ def test_the_cores_own_counter_agrees(build: Build) -> None:
     # Between the two reads of the counter: the call, its arguments, and one of the reads.
     assert overhead(100) == overhead(5000)
     assert 1 <= overhead(100) <= 6
+
+
+@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m55", "rv32imac"])
+def test_the_profile_holds_what_the_counts_say(
+    core: str, build: Build, request: pytest.FixtureRequest
+) -> None:
+    elf = build(core, "-DLOOPS=1000")
+    machine, probe = CORES[core].machine, probe_of(elf)
+    qemu_of(request, core)
+    results = [run_qemu(elf, machine, probe, SAMPLES, TIMEOUT)]
+    if core in ON_UNICORN:
+        results.append(run_unicorn(elf, machine, probe, SAMPLES))
+    image, disassemble = Image.load(elf), arm if machine.isa == "arm" else riscv
+    for result in results:
+        counts: dict[int | None, int] = {}
+        for block in result.profile:
+            code = image.read(block.address, block.end - block.address)
+            length = len(disassemble.disassemble(code, block.address))
+            counts[block.call] = counts.get(block.call, 0) + block.executions * length
+        first = result.inferences[0]
+        assert counts.pop(None) == first.runtime_instructions
+        assert tuple(counts[call] for call in sorted(counts)) == first.layer_instructions
+        # The loop is left by a jump but for the last time around.
+        loops = [b for b in result.profile if b.call == 1 and b.executions >= 999]
+        assert [b.executions - b.taken for b in loops] == [1]

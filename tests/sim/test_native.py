@@ -37,7 +37,8 @@ def test_requests_at_once_agree_and_leave_nothing_behind(own_cache: Path) -> Non
 def test_a_changed_source_is_another_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "attribution.h").write_text("")
+    for header in native._HEADERS:
+        (tmp_path / header).write_text("")
     source = tmp_path / "small.c"
     monkeypatch.setattr(native, "_SOURCES", tmp_path)
     source.write_text("int f(void) { return 1; }\n")

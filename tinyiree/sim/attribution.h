@@ -22,6 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile.h"
+
 #define ATTRIBUTION_STACK_DEPTH 65536u
 
 typedef enum { ATTRIBUTION_ARM = 0, ATTRIBUTION_RISCV = 1 } attribution_isa_t;
@@ -79,6 +81,7 @@ typedef struct {
     size_t inference_count, inference_capacity;
     uint64_t *layers;
     size_t layer_count, layer_capacity;
+    profile_t profile; /* of the first inference */
 } attribution_t;
 
 static inline int attribution_compare_u32(const void *a, const void *b) {
@@ -110,6 +113,7 @@ static inline void attribution_deinit(attribution_t *t) {
     free(t->stack);
     free(t->inferences);
     free(t->layers);
+    profile_deinit(&t->profile);
 }
 
 static inline bool attribution_is_step(const attribution_t *t, uint32_t address) {
@@ -252,6 +256,15 @@ static inline void attribution_enter_marked(attribution_t *t, uint32_t address) 
     }
 }
 
+/* Counts the block for the profile, which is that of the first inference. */
+static inline void attribution_profile(attribution_t *t, const attribution_block_t *b) {
+    const uint32_t call = t->in_layer ? (uint32_t)t->layer_count : PROFILE_RUNTIME;
+    if (t->inference_count > 0)
+        profile_leave(&t->profile, b->address);
+    else if (!profile_enter(&t->profile, call, b->address, b->end))
+        t->status = ATTRIBUTION_OUT_OF_MEMORY;
+}
+
 /* Called before each block runs. */
 static inline attribution_status_t attribution_enter(attribution_t *t,
                                                      const attribution_block_t *b) {
@@ -277,8 +290,10 @@ static inline attribution_status_t attribution_enter(attribution_t *t,
             t->layers[t->layer_count] += n;
         else
             t->inferences[t->inference_count].runtime_instructions += n;
+        attribution_profile(t, b);
     } else {
         t->harness += n;
+        profile_leave(&t->profile, b->address);
     }
     t->spent += n;
     if (t->spent > t->limit)

@@ -145,6 +145,17 @@ class Image:
             "in the linker script"
         )
 
+    def read(self, address: int, size: int) -> bytes:
+        """Bytes that are loaded at an address; raises TinyireeError where nothing is."""
+        for segment in self.segments:
+            start = address - segment.run_address
+            if start >= 0 and start + size <= len(segment.data):
+                return segment.data[start : start + size]
+        raise TinyireeError(
+            f"{self.path.name}: expected {size} bytes of code at {address:#x}, found none loaded "
+            "there; the run jumped out of the image"
+        )
+
     def section_size(self, name: str) -> int:
         """Bytes of the section called `name`, 0 when there is none."""
         return sum(section.size for section in self.sections if section.name == name)

@@ -1,9 +1,12 @@
 """What goes into a simulation and what comes out of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Isa = Literal["arm", "riscv"]
+
+RUNTIME = 0xFFFF_FFFF
+"""What the tracers in C write as the call of blocks outside of dispatches."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,24 @@ class Inference:
 
 
 @dataclass(frozen=True)
+class BlockCount:
+    """A basic block of an inference: the code from `address` up to `end`, which ran `executions`
+    times and was left by a jump (not for the code after it) `taken` times. `call` is the index
+    of the dispatch call that it ran for, None outside of dispatches.
+    """
+
+    call: int | None
+    address: int
+    end: int
+    executions: int
+    taken: int
+
+
+@dataclass(frozen=True)
 class RunResult:
     """A finished run: the bytes of `tinyiree.out`, the console text, the semihosting exit code,
-    and exact counts. `harness_instructions` are all those outside of inferences.
+    and exact counts. `harness_instructions` are all those outside of inferences. `profile` is
+    that of the first inference.
     """
 
     output: bytes
@@ -72,3 +90,5 @@ class RunResult:
     exit_code: int
     inferences: tuple[Inference, ...]
     harness_instructions: int
+    # The simulators cut code into blocks differently.
+    profile: tuple[BlockCount, ...] = field(default=(), compare=False)

@@ -11,7 +11,7 @@ from tinyiree.cache import cached
 from tinyiree.errors import TinyireeError
 
 _SOURCES = Path(__file__).parent
-_HEADERS = ("attribution.h",)
+_HEADERS = ("attribution.h", "profile.h")
 _FLAGS = ("-shared", "-fPIC", "-O2", "-std=c99", "-fvisibility=hidden")
 # QEMU provides the functions that a plugin leaves undefined.
 _PLATFORM_FLAGS = ("-Wl,-undefined,dynamic_lookup",) if sys.platform == "darwin" else ()

@@ -32,7 +32,6 @@ extern uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
 extern struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb,
                                                         size_t index);
 extern const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *instruction);
-extern size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *instruction);
 extern uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *instruction);
 
 EXPORT int qemu_plugin_version = 1;
@@ -57,9 +56,13 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
     const size_t count = qemu_plugin_tb_n_insns(tb);
     const struct qemu_plugin_insn *last = qemu_plugin_tb_get_insn(tb, count - 1);
     const uint32_t address = (uint32_t)qemu_plugin_tb_vaddr(tb);
-    const uint32_t last_size = (uint32_t)qemu_plugin_insn_size(last);
+    /* Not QEMU's size: it counts the first half of an instruction after it that it gave up, as it
+     * lies across the end of a page. */
+    const uint8_t *code = qemu_plugin_insn_data(last);
+    const uint32_t last_size =
+        attribution_instruction_size(state.isa, code[0] | (uint32_t)code[1] << 8);
     const uint32_t end = (uint32_t)qemu_plugin_insn_vaddr(last) + last_size;
-    attribution_describe(&state, b, address, end - address, qemu_plugin_insn_data(last), last_size);
+    attribution_describe(&state, b, address, end - address, code, last_size);
     b->instructions = (uint32_t)count;
     qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, CB_NO_REGS, b);
 }
@@ -81,6 +84,11 @@ static void on_exit(qemu_plugin_id_t id, void *user) {
         for (uint64_t k = 0; k < n->layer_count; k++)
             fprintf(f, " %" PRIu64, state.layers[n->first_layer + k]);
         fputc('\n', f);
+    }
+    for (size_t i = 0; i < state.profile.count; i++) {
+        const profile_count_t *c = &state.profile.counts[i];
+        fprintf(f, "block %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu64 " %" PRIu64 "\n", c->call,
+                c->address, c->end, c->executions, c->taken);
     }
     fputs("end\n", f);
     fclose(f);

@@ -10,7 +10,7 @@ from pathlib import Path
 from tinyiree.errors import TinyireeError
 from tinyiree.sim import faults
 from tinyiree.sim.elf import Image
-from tinyiree.sim.model import Inference, Isa, Machine, Probe, RunResult
+from tinyiree.sim.model import RUNTIME, BlockCount, Inference, Isa, Machine, Probe, RunResult
 from tinyiree.sim.native import library
 from tinyiree.sim.semihosting import INPUT_NAME, OUTPUT_NAME
 from tinyiree.sim.tracer import STATUS_CALL_DEPTH
@@ -33,6 +33,7 @@ class _Counts:
     callers: tuple[int, ...]
     inferences: tuple[Inference, ...]
     harness: int
+    profile: tuple[BlockCount, ...]
 
 
 def run_qemu(
@@ -72,7 +73,7 @@ def run_qemu(
             f"after a fault. Console: {console.strip() or '(nothing)'}. QEMU's stderr:\n"
             f"{stderr.strip() or '(nothing)'}"
         )
-    return RunResult(output, console, exit_code, counts.inferences, counts.harness)
+    return RunResult(output, console, exit_code, counts.inferences, counts.harness, counts.profile)
 
 
 def _command(machine: Machine) -> list[str]:
@@ -140,16 +141,19 @@ def _read_counts(path: Path) -> _Counts | None:
     if not lines or lines[-1] != "end":
         return None
     single: dict[str, tuple[int, ...]] = {}
-    inferences = []
+    inferences, profile = [], []
     for line in lines[:-1]:
         key, *words = line.split()
         numbers = tuple(int(word) for word in words)
         if key == "inference":
             inferences.append(Inference(numbers[0], numbers[1], numbers[2:]))
+        elif key == "block":
+            call = None if numbers[0] == RUNTIME else numbers[0]
+            profile.append(BlockCount(call, *numbers[1:]))
         else:
             single[key] = numbers
     (status,), (pc,), (harness,) = single["status"], single["pc"], single["harness"]
-    return _Counts(status, pc, single["stack"], tuple(inferences), harness)
+    return _Counts(status, pc, single["stack"], tuple(inferences), harness, tuple(profile))
 
 
 def _fault(counts: _Counts, timeout_seconds: float) -> faults.Fault:

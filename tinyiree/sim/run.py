@@ -135,4 +135,5 @@ def _join(results: Sequence[RunResult]) -> RunResult:
         exit_code=0,
         inferences=tuple(one for result in results for one in result.inferences),
         harness_instructions=sum(result.harness_instructions for result in results),
+        profile=results[0].profile,
     )

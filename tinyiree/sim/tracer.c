@@ -18,6 +18,8 @@ typedef struct {
     const attribution_inference_t *inferences;
     const uint64_t *layers;
     const uint32_t *stack;
+    const profile_count_t *profile;
+    uint64_t profile_count;
     uint32_t depth;
     uint32_t pc;
     uint32_t status;
@@ -114,6 +116,8 @@ EXPORT const tracer_summary_t *tinyiree_tracer_summary(tracer_t *t) {
     t->summary.inferences = a->inferences;
     t->summary.layers = a->layers;
     t->summary.stack = a->stack;
+    t->summary.profile = a->profile.counts;
+    t->summary.profile_count = a->profile.count;
     t->summary.depth = a->depth;
     t->summary.pc = a->pc;
     t->summary.status = a->status;

@@ -8,7 +8,7 @@ from unicorn import unicorn_const as uc_const
 from unicorn.unicorn_py3.unicorn import Uc, uclib
 
 from tinyiree.errors import TinyireeError
-from tinyiree.sim.model import Inference, Isa, Probe
+from tinyiree.sim.model import RUNTIME, BlockCount, Inference, Isa, Probe
 from tinyiree.sim.native import library
 
 STATUS_LIMIT = 1
@@ -27,6 +27,16 @@ class _Inference(ctypes.Structure):
     ]
 
 
+class _BlockCount(ctypes.Structure):
+    _fields_ = [
+        ("call", ctypes.c_uint32),
+        ("address", ctypes.c_uint32),
+        ("end", ctypes.c_uint32),
+        ("executions", ctypes.c_uint64),
+        ("taken", ctypes.c_uint64),
+    ]
+
+
 class Summary(ctypes.Structure):
     """`tracer_summary_t` of tracer.c: a view of the tracer's state, valid until it runs on."""
 
@@ -36,6 +46,8 @@ class Summary(ctypes.Structure):
         ("inferences", ctypes.POINTER(_Inference)),
         ("layers", ctypes.POINTER(ctypes.c_uint64)),
         ("stack", ctypes.POINTER(ctypes.c_uint32)),
+        ("profile", ctypes.POINTER(_BlockCount)),
+        ("profile_count", ctypes.c_uint64),
         ("depth", ctypes.c_uint32),
         ("pc", ctypes.c_uint32),
         ("status", ctypes.c_uint32),
@@ -125,6 +137,16 @@ class Tracer:
             layers = state.layers[one.first_layer : one.first_layer + one.layer_count]
             found.append(Inference(one.instructions, one.runtime_instructions, tuple(layers)))
         return tuple(found), state.harness_instructions
+
+    def profile(self) -> tuple[BlockCount, ...]:
+        """The basic blocks of the first inference."""
+        state = self.summary
+        return tuple(
+            BlockCount(
+                None if b.call == RUNTIME else b.call, b.address, b.end, b.executions, b.taken
+            )
+            for b in state.profile[: state.profile_count]
+        )
 
     def close(self) -> None:
         """Frees the counts."""

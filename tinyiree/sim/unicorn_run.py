@@ -85,12 +85,14 @@ def run_unicorn(
             counts.resume()
             pc += trap
         inferences, harness = counts.finish()
+        profile = counts.profile()
     return RunResult(
         output=bytes(host.output),
         console=host.console.decode("utf-8", "replace"),
         exit_code=host.exit_code,
         inferences=inferences,
         harness_instructions=harness,
+        profile=profile,
     )
 
 
