@@ -1,8 +1,9 @@
-"""Target cores: TOML data (`cores/*.toml`) and their typed reader.
+"""Cores, chips and boards: TOML data and their typed readers.
 
-Other packages add cores by the entry-point group ``tinyiree.targets``; see `registry`.
+Other packages add some by entry points; see `registry`.
 """
 
+from tinyiree.targets.board import Board, Chip, Memory
 from tinyiree.targets.model import (
     Core,
     CycleModel,
@@ -13,17 +14,31 @@ from tinyiree.targets.model import (
     ZigOptions,
 )
 from tinyiree.targets.reader import read_core
-from tinyiree.targets.registry import load, names
+from tinyiree.targets.registry import (
+    board_names,
+    chip_names,
+    load,
+    load_board,
+    load_chip,
+    names,
+)
 
 __all__ = [
+    "Board",
+    "Chip",
     "Core",
     "CycleModel",
     "GccOptions",
     "IreeOptions",
+    "Memory",
     "MemoryRegion",
     "Simulation",
     "ZigOptions",
+    "board_names",
+    "chip_names",
     "load",
+    "load_board",
+    "load_chip",
     "names",
     "read_core",
 ]

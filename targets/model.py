@@ -269,7 +269,8 @@ class Core:
                 f"fpu = '{self.fpu}' with iree.features = {self.iree.features}", f"fpu = '{fpu}'"
             )
         suffix = {"none": "", "single": "f", "double": "d"}[self.fpu]
-        abi = "ilp32" + (suffix if self.float_abi == "hard" else "")
+        base = "ilp32e" if "+e" in self.iree.features else "ilp32"
+        abi = base + (suffix if self.float_abi == "hard" else "")
         if self.iree.target_abi != abi:
             self._refuse(f"iree.target_abi = '{self.iree.target_abi}'", f"'{abi}'")
 
