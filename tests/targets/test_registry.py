@@ -13,7 +13,7 @@ from tinyiree.targets import load, names, registry
 CORES = Path(tinyiree.targets.__file__).parent / "cores"
 OWN = {
     "cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55",
-    "rv32imc", "rv32imac", "rv32imafc",
+    "rv32imc", "rv32imac", "rv32ec", "rv32imafc",
 }  # fmt: skip
 ADDED = Path()  # what the entry point below resolves to; set by the fixture
 
