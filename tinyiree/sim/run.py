@@ -32,6 +32,7 @@ def run(
     *,
     limit_per_inference: int = DEFAULT_LIMIT_PER_INFERENCE,
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    stream: bool = False,
 ) -> RunResult:
     """Runs `samples` (the raw input bytes of one inference each) and joins the results in order.
 
@@ -39,7 +40,7 @@ def run(
     (default: one per host core; they are threads, in which the simulators hold no Python lock).
     `progress` is called from the calling thread with the samples done and their total.
     `limit_per_inference` (instructions) bounds a runaway on Unicorn, `timeout_seconds` of each run
-    one on QEMU.
+    one on QEMU. With `stream` all samples go through one run, in order: the model keeps state.
 
     Raises TinyireeError when a run fails, when the firmware exits with a code other than 0, or
     when it does not make one inference per sample.
@@ -62,7 +63,7 @@ def run(
         _check(elf, result, len(chunk))
         return result
 
-    chunks = _split(samples)
+    chunks = [samples] if stream else _split(samples)
     return _join(_map(run_chunk, chunks, jobs or os.cpu_count() or 1, progress))
 
 
