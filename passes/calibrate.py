@@ -9,6 +9,7 @@ from iree.compiler import ir
 
 from tinyiree.errors import TinyireeError
 from tinyiree.ir import access, build
+from tinyiree.ir.state import state_count, states_of
 from tinyiree.passes.base import Array, PassContext
 from tinyiree.passes.qdq.ranges import Observer, Range, make_observer
 from tinyiree.passes.qdq.traits import (
@@ -55,6 +56,12 @@ class Calibrate:
             return
         if any(access.named(module, "nn.quantize")):
             return
+        if state_count(module):
+            raise TinyireeError(
+                "int8 quantization: expected a model without state, found the variables "
+                f"{', '.join(state.name for state in states_of(module))}; build in float "
+                "(--quantize none), or bring a model that is quantized already"
+            )
         data = _Data.check(module, context.calibration)
         watched = _watched(module)
         observers = [_observer(op, context.quantization) for op in watched]

@@ -57,9 +57,11 @@ def fold_into(reader: ir.Operation) -> bool:
 def _sink(pad: ir.Operation, move: ir.Operation) -> None:
     """move(pad(x)) -> pad(move(x)) where an op that can pad by itself reads the result."""
     order = _order(move)
+    if order is None:
+        return
     low, high = access.ints(pad, "low"), access.ints(pad, "high")
     readers = [user for user in access.users(move.results[0]) if user.name in _READERS]
-    if order is None or not readers or min((*low, *high)) < 0:
+    if not readers or min((*low, *high)) < 0:
         return
     x = pad.operands[0]
     shape, element = [access.shape(x)[axis] for axis in order], access.element_type(x)
@@ -113,8 +115,9 @@ def _pads_alike(user: ir.Operation, pad: ir.Operation) -> bool:
     if user.name.startswith("qnn."):
         return value == access.integer(user, "input_zero_point")
     if user.name == "nn.max_pool2d":
-        lowest = {"f32": -math.inf, "i8": -(2.0**7), "i32": -(2.0**31)}
-        return value == lowest[access.element_type(user.operands[0])]
+        if access.element_type(user.operands[0]) == "f32":
+            return value == -math.inf
+        return value == access.limits(user.operands[0])[0]
     if user.name == "nn.avg_pool2d":
         counted = access.boolean(user, "count_include_pad") or not any(access.ints(user, "padding"))
         return value == 0 and counted

@@ -55,7 +55,8 @@ class Fuse:
 
     An op is merged into its producer only when it is the producer's only user. Merging a requantize
     rounds once where it was twice: the result may differ by one step from the unfused module, and
-    is closer to the float one. Everything else is exact. Dead code goes.
+    is closer to the float one; of a model that brings its own quantization both roundings stay.
+    Everything else is exact. Dead code goes.
     """
 
     @property

@@ -6,27 +6,33 @@ from iree.compiler import ir
 
 from tinyiree.ir import access
 from tinyiree.passes.base import PassContext
-from tinyiree.passes.lower import DISPATCH_ATTRIBUTE
+from tinyiree.passes.lower import DISPATCH_ATTRIBUTE, OUTSIDE
 from tinyiree.passes.select_kernels import KERNEL_ATTRIBUTE
 
 ELEMENTWISE = frozenset(
     {
         "nn.add",
+        "nn.cast",
         "nn.clamp",
+        "nn.compare",
         "nn.dequantize",
         "nn.maximum",
         "nn.minimum",
         "nn.mul",
         "nn.quantize",
+        "nn.select",
         "nn.sub",
         "nn.unary",
         "qnn.add",
         "qnn.clamp",
+        "qnn.flip_sign",
         "qnn.lookup",
         "qnn.mul",
         "qnn.requantize",
         "qnn.tflite_add",
+        "qnn.tflite_lookup",
         "qnn.tflite_prelu",
+        "qnn.tflite_sigmoid",
     }
 )
 """Ops that may join the dispatch of an operand: element i of the result needs element i of it."""
@@ -41,10 +47,10 @@ PRODUCERS = ELEMENTWISE | {
     "qnn.batch_matmul",
     "qnn.conv2d",
     "qnn.fully_connected",
+    "qnn.hybrid_conv2d",
+    "qnn.hybrid_fully_connected",
 }
 """Ops whose dispatch may be joined: they write each element of their result once."""
-
-_OUTSIDE = ("arith.constant", "func.return", "nn.reshape")
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class GroupDispatches:
         groups: list[list[ir.Operation]] = []
         member: dict[ir.Operation, list[ir.Operation]] = {}
         for op in access.operations(module):
-            if op.name in _OUTSIDE:
+            if op.name in OUTSIDE:
                 continue
             group = self._joined(op, member)
             if group is None:

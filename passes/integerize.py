@@ -8,7 +8,15 @@ from tinyiree.ir import access, build
 from tinyiree.passes.base import PassContext
 from tinyiree.passes.integer.contract import batch_matmul, conv2d, fully_connected
 from tinyiree.passes.integer.edges import quantize_edges
-from tinyiree.passes.integer.elementwise import add, clamp, mul, requantize, sub, unary
+from tinyiree.passes.integer.elementwise import (
+    add,
+    clamp,
+    extremum,
+    mul,
+    requantize,
+    sub,
+    unary,
+)
 from tinyiree.passes.integer.layout import merge_duplicates, move
 from tinyiree.passes.integer.match import Rule, Site, constant_real, keeps_float, site_of
 from tinyiree.passes.integer.pool import avg_pool2d, mean
@@ -28,6 +36,8 @@ RULES: dict[str, Rule] = {
     "nn.add": add,
     "nn.sub": sub,
     "nn.mul": mul,
+    "nn.maximum": extremum,
+    "nn.minimum": extremum,
     "nn.unary": unary,
     "nn.clamp": clamp,
     "nn.softmax": softmax,

@@ -73,8 +73,8 @@ def _after_int8(module: ir.Module) -> set[ir.Operation]:
     for op in access.operations(module):
         for operand in op.operands:
             source = access.defining_op(operand)
-            is_int8 = access.element_type(operand) == "i8" and not access.is_constant(operand)
-            if is_int8 or source in reached:
+            integer = access.element_type(operand) in ("i8", "i16")
+            if (integer and not access.is_constant(operand)) or source in reached:
                 reached.add(op)
     return reached
 

@@ -8,7 +8,7 @@ from tinyiree.ir import access, build
 from tinyiree.ir.fixedpoint import encode, encode_all
 from tinyiree.ir.interpret import EVALUATORS
 from tinyiree.passes.integer.elementwise import EVERY_INT8, sum_multipliers
-from tinyiree.passes.integer.match import INT8_MAX, INT8_MIN, Place
+from tinyiree.passes.integer.match import INT8_MAX, INT8_MIN, Place, is_explicit
 
 POINTWISE = ("qnn.clamp", "qnn.lookup", "qnn.requantize")
 """Functions of one int8: 256 entries say all about them."""
@@ -26,8 +26,8 @@ MULTIPLIER_ATTRIBUTES = (
 
 
 def remove_full_clamp(op: ir.Operation) -> bool:
-    """A clamp to all of int8 does nothing."""
-    if op.name != "qnn.clamp" or _bounds(op) != (INT8_MIN, INT8_MAX):
+    """A clamp to all of its type does nothing."""
+    if op.name != "qnn.clamp" or _bounds(op) != access.limits(op.results[0]):
         return False
     build.replace(op, op.operands[0])
     return True
@@ -57,11 +57,13 @@ def fuse_requantize(op: ir.Operation) -> bool:
     if "output_zero_point" not in producer.attributes:
         return False
     # An op with a rounding of its own defines every byte of its result: it is not rounded anew.
-    if "double" in (access.rounding(op), access.rounding(producer)):
+    if {"double", "even"} & {access.rounding(op), access.rounding(producer)}:
+        return False
+    factor = access.integer(op, "multiplier") * 2.0 ** -access.integer(op, "shift")
+    if is_explicit(op) and factor != 1:
         return False
     # What the producer saturated, or clamped, stays so.
     low, high = _apply(op, _bounds(producer))
-    factor = access.integer(op, "multiplier") * 2.0 ** -access.integer(op, "shift")
     if access.integer(producer, "output_zero_point") != access.integer(op, "input_zero_point"):
         return False
     if not _scale_by(producer, factor):
@@ -88,9 +90,12 @@ def fuse_tables(op: ir.Operation) -> bool:
 
 
 def _producer(op: ir.Operation) -> ir.Operation | None:
-    """The integer op that makes the first operand for this op alone."""
+    """The integer op that makes the first operand for this op alone, all of it int8."""
     found = access.defining_op(op.operands[0])
     if found is None or not found.name.startswith("qnn."):
+        return None
+    data = (found.operands[0], op.operands[0], op.results[0])
+    if any(access.element_type(value) != "i8" for value in data):
         return None
     return found if len(access.users(op.operands[0])) == 1 else None
 

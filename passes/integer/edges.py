@@ -3,7 +3,8 @@
 from iree.compiler import ir
 
 from tinyiree.ir import access, build
-from tinyiree.passes.integer.match import parameters, quantized
+from tinyiree.ir.state import state_count
+from tinyiree.passes.integer.match import parameters
 
 
 def quantize_edges(module: ir.Module) -> None:
@@ -11,17 +12,29 @@ def quantize_edges(module: ir.Module) -> None:
 
     main(x: f32) -> quantize -> ...     =>  main(x: i8 {tiny.scale, tiny.zero_point}) -> ...
     ... -> dequantize -> return f32     =>  ... -> return i8 {tiny.scale, tiny.zero_point}
+
+    A variable stays as it is: argument and result must have one type.
     """
-    for index, argument in enumerate(list(access.main_block(module).arguments)):
+    states = state_count(module)
+    arguments = list(access.main_block(module).arguments)
+    for index, argument in enumerate(arguments[: len(arguments) - states]):
         _quantize_argument(module, index, argument)
     terminator = access.operations(module)[-1]
-    for index, operand in enumerate(list(terminator.operands)):
-        found = quantized(operand)
-        if found is not None:
-            terminator.operands[index] = found.value
-            for name, value in _attributes(found.scale, found.zero_point).items():
+    operands = list(terminator.operands)
+    for index, operand in enumerate(operands[: len(operands) - states]):
+        source = access.defining_op(operand)
+        found = _dequantized(source) if source is not None else None
+        if source is not None and found is not None:
+            terminator.operands[index] = source.operands[0]
+            for name, value in _attributes(*found).items():
                 build.set_result_attribute(module, index, name, value)
     build.update_function_type(module)
+
+
+def _dequantized(source: ir.Operation) -> tuple[float, int] | None:
+    if source.name != "nn.dequantize" or access.element_type(source.operands[0]) == "i32":
+        return None
+    return parameters(source)
 
 
 def _quantize_argument(module: ir.Module, index: int, argument: ir.BlockArgument) -> None:
@@ -32,7 +45,8 @@ def _quantize_argument(module: ir.Module, index: int, argument: ir.BlockArgument
     found = parameters(users[0])
     if found is None:
         return
-    argument.set_type(build.tensor_type(access.shape(argument), "i8"))
+    element = access.element_type(users[0].results[0])
+    argument.set_type(build.tensor_type(access.shape(argument), element))
     build.replace(users[0], argument)
     for name, value in _attributes(*found).items():
         build.set_argument_attribute(module, index, name, value)

@@ -8,11 +8,14 @@ import numpy.typing as npt
 from iree.compiler import ir
 
 from tinyiree.errors import TinyireeError
-from tinyiree.ir import access
+from tinyiree.ir import access, build
+from tinyiree.ir.fixedpoint import rescale
 from tinyiree.ir.functions import FUNCTIONS
 from tinyiree.passes.integer.match import (
+    EXPLICIT,
     INT8_MAX,
     INT8_MIN,
+    Output,
     Quantized,
     Site,
     constant_real,
@@ -70,22 +73,64 @@ def clamp(site: Site) -> ir.Value | None:
 def requantize(site: Site) -> ir.Value | None:
     """nn.dequantize -> nn.quantize: nothing, qnn.clamp or qnn.requantize."""
     x = quantized(site.op.operands[0])
-    if x is None:
-        return None
+    return None if x is None else _requantized(site, x)
+
+
+def _requantized(site: Site, x: Quantized) -> ir.Value:
+    """An int8 tensor, which may be one of several operands, in steps of the site's result."""
     out = site.output
     if (x.scale, x.zero_point) == (out.scale, out.zero_point):
         if (out.clamp_min, out.clamp_max) == (INT8_MIN, INT8_MAX):
             return x.value
-        return site.emit("qnn.clamp", [x.value], clamp_min=out.clamp_min, clamp_max=out.clamp_max)
+        return _of_one(site, "qnn.clamp", x, clamp_min=out.clamp_min, clamp_max=out.clamp_max)
     multiplier, shift = site.encode(x.scale / out.scale)
-    return site.emit(
-        "qnn.requantize",
-        [x.value],
-        input_zero_point=x.zero_point,
-        multiplier=multiplier,
-        shift=shift,
-        **out.attributes,
-    )
+    if site.is_explicit:
+        steps = rescale(EVERY_INT8 - x.zero_point, multiplier, shift) + out.zero_point
+        table = _float32_table(x, out)
+        if (np.clip(steps, out.clamp_min, out.clamp_max) != table).any():
+            return _of_one(site, "qnn.lookup", x, site.constant(table))
+    scaling = {"input_zero_point": x.zero_point, "multiplier": multiplier, "shift": shift}
+    result = _of_one(site, "qnn.requantize", x, **scaling, **out.attributes)
+    if site.is_explicit:
+        result.owner.attributes[EXPLICIT] = ir.UnitAttr.get()
+    return result
+
+
+def _of_one(
+    site: Site, name: str, x: Quantized, *more: ir.Value, **attributes: build.Attribute
+) -> ir.Value:
+    with site.at():
+        return build.op(name, [x.value, *more], access.shape(x.value), "i8", **attributes)
+
+
+def _float32_table(x: Quantized, out: Output) -> npt.NDArray[np.int8]:
+    """DequantizeLinear and QuantizeLinear of every int8, in float32 as ONNX defines them."""
+    real = (EVERY_INT8 - x.zero_point).astype(np.float32) * np.float32(x.scale)
+    steps = np.rint(real / np.float32(out.scale)) + out.zero_point
+    table: npt.NDArray[np.int8] = np.clip(steps, out.clamp_min, out.clamp_max).astype(np.int8)
+    return table
+
+
+def extremum(site: Site) -> ir.Value | None:
+    """nn.maximum, nn.minimum -> the same on int8, of operands in steps of the result.
+
+    Exact: the greater of two numbers is the greater of them quantized, and clamped.
+    """
+    function = np.maximum if site.op.name == "nn.maximum" else np.minimum
+    found = _lookup_with_scalar(site, function)
+    if found is not None:
+        return found
+    operands = [_in_steps_of_result(site, operand) for operand in site.op.operands]
+    values = [value for value in operands if value is not None]
+    return site.emit(site.op.name, values) if len(values) == len(operands) else None
+
+
+def _in_steps_of_result(site: Site, operand: ir.Value) -> ir.Value | None:
+    real = constant_real(operand)
+    if real is not None:
+        return site.constant(site.output.raw(real))
+    x = quantized(operand)
+    return None if x is None else _requantized(site, x)
 
 
 def lookup(site: Site, x: Quantized, function: Callable[[Float64], Float64]) -> ir.Value:

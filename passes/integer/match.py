@@ -15,6 +15,9 @@ from tinyiree.ir.fixedpoint import encode
 
 INT8_MIN, INT8_MAX = -128, 127
 
+EXPLICIT = "tiny.explicit"
+"""On a quantize, or a requantize made of it: its rounding is part of what the model computes."""
+
 
 @dataclass(frozen=True)
 class Quantized:
@@ -80,6 +83,11 @@ class Site:
         """The shape of the result."""
         return access.shape(self.op.results[0])
 
+    @property
+    def is_explicit(self) -> bool:
+        """True when the model's file has the quantize."""
+        return is_explicit(self.quantize)
+
     def encode(self, factor: float) -> tuple[int, int]:
         """``fixedpoint.encode`` with an error that names the layer."""
         try:
@@ -127,6 +135,11 @@ Rule = Callable[[Site], ir.Value | None]
 def keeps_float(op: ir.Operation) -> bool:
     """True when the layer was asked to stay in float."""
     return "tiny.keep_float" in op.attributes
+
+
+def is_explicit(op: ir.Operation) -> bool:
+    """True for a quantize of the model's file, whose result is defined to the byte."""
+    return EXPLICIT in op.attributes
 
 
 def parameters(op: ir.Operation) -> tuple[float, int] | None:

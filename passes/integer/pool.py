@@ -1,4 +1,8 @@
-"""Averages: a sum of centred int8 values, rescaled by one over how many there are."""
+"""Averages: a sum of centred int8 values, rescaled by one over how many there are.
+
+The sum over a count is often half an integer. Where the model's file has the quantize, such halves
+are rounded to even, as ONNX and PyTorch do.
+"""
 
 import math
 
@@ -7,7 +11,7 @@ from iree.compiler import ir
 
 from tinyiree.errors import TinyireeError
 from tinyiree.ir import access
-from tinyiree.ir.fixedpoint import MIN_SHIFT
+from tinyiree.ir.fixedpoint import EVEN_BITS, MIN_SHIFT
 from tinyiree.ir.interpret_layout import padded, windows
 from tinyiree.passes.integer.match import Quantized, Site, quantized
 
@@ -20,7 +24,8 @@ def mean(site: Site) -> ir.Value | None:
     axes = access.ints(site.op, "axes")
     count = math.prod(access.shape(x.value)[axis] for axis in axes)
     _check_sum(site, x, count)
-    multiplier, shift = site.encode(x.scale / (count * site.output.scale))
+    factor = x.scale / (count * site.output.scale)
+    multiplier, shift = site.encode(factor)
     return site.emit(
         "qnn.mean",
         [x.value],
@@ -28,6 +33,7 @@ def mean(site: Site) -> ir.Value | None:
         input_zero_point=x.zero_point,
         multiplier=multiplier,
         shift=shift,
+        **_rounding(site, x, factor * count),
         **site.output.attributes,
     )
 
@@ -49,6 +55,7 @@ def avg_pool2d(site: Site) -> ir.Value | None:
         counts = windows(real, kernel, strides).sum(axis=(4, 5))[0, :, :, 0]
         if (counts == counts[0, 0]).all():
             counts = counts[:1, :1]
+    rounding = _rounding(site, x, x.scale / site.output.scale)
     pairs = [_reciprocal(site, x, int(count)) for count in counts.ravel()]
     multipliers = np.array([m for m, _ in pairs], np.int32).reshape(counts.shape)
     shifts = np.array([r for _, r in pairs], np.int32).reshape(counts.shape)
@@ -59,14 +66,20 @@ def avg_pool2d(site: Site) -> ir.Value | None:
         strides=strides,
         padding=padding,
         input_zero_point=x.zero_point,
+        **rounding,
         **site.output.attributes,
     )
+
+
+def _rounding(site: Site, x: Quantized, factor: float) -> dict[str, str]:
+    """E of README.md has no factors of 2**14 and more; with such all but a few sums saturate."""
+    return {"rounding": "even"} if site.is_explicit and x.reach * factor < 2**15 - 1 else {}
 
 
 def _reciprocal(site: Site, x: Quantized, count: int) -> tuple[int, int]:
     # A window of padding alone has the real average 0.
     if count == 0:
-        return 0, MIN_SHIFT
+        return 0, EVEN_BITS + MIN_SHIFT
     return site.encode(x.scale / (count * site.output.scale))
 
 

@@ -5,10 +5,11 @@ Each op family has a file with its emitters; ``table`` says which emitter an ope
 
 from tinyiree.passes.lower.module import (
     DISPATCH_ATTRIBUTE,
+    OUTSIDE,
     REGION_LOCATION,
     DispatchGroup,
     Lowered,
     lower,
 )
 
-__all__ = ["DISPATCH_ATTRIBUTE", "REGION_LOCATION", "DispatchGroup", "Lowered", "lower"]
+__all__ = ["DISPATCH_ATTRIBUTE", "OUTSIDE", "REGION_LOCATION", "DispatchGroup", "Lowered", "lower"]

@@ -16,6 +16,9 @@ from tinyiree.passes.lower.layer import Layer
 from tinyiree.passes.lower.text import Array, Scalar, Tensor, Writer, along
 from tinyiree.passes.lower.window import Tap, Window
 
+_DTYPES = {"f32": np.float32, "i32": np.int32, "i64": np.int64}
+"""Of sums, by element type."""
+
 Finish = Callable[[Writer, Scalar, list[Scalar]], Scalar]
 """Makes an output element of its total and the elements of further inputs."""
 
@@ -31,6 +34,7 @@ class Epilogue:
         border_bias: the same for sums of (x - zero point) * w, which a clipped window has.
         inputs: further per-channel tensors.
         finish: applied to each total.
+        rows: further tensors with one element for each of the first axis.
     """
 
     element: str
@@ -39,6 +43,7 @@ class Epilogue:
     border_bias: Array
     inputs: tuple[Tensor, ...]
     finish: Finish
+    rows: tuple[Tensor, ...] = ()
 
     def apply(self, w: Writer, sums: Tensor) -> Tensor:
         """Add the bias to finished sums of shape [..., channels], and finish them."""
@@ -50,12 +55,15 @@ class Epilogue:
                 total, rest = add(b, total, rest[0]), rest[1:]
             return self.finish(b, total, rest)
 
-        return w.elementwise([sums, *offset, *self.inputs], sums.shape, self.result, body)
+        rank = len(sums.shape)
+        last, everything = along(rank, rank - 1), along(rank, *range(rank))
+        inputs = [(sums, everything), *((x, last) for x in (*offset, *self.inputs))]
+        inputs += [(x, along(rank, 0)) for x in self.rows]
+        return w.generic(inputs, (w.empty(sums.shape, self.result), everything), body)
 
     def bias_tensors(self, w: Writer, *biases: Array) -> list[Tensor]:
         """Biases as tensors of the sums' type."""
-        dtype = np.float32 if self.element == "f32" else np.int32
-        return [w.constant(bias.astype(dtype)) for bias in biases]
+        return [w.constant(bias.astype(_DTYPES[self.element])) for bias in biases]
 
 
 def add(b: Writer, x: Scalar, y: Scalar) -> Scalar:
@@ -80,17 +88,20 @@ def integer_epilogue(w: Writer, layer: Layer, weights: Array) -> Epilogue:
     zero_point = access.integer(layer.op, "input_zero_point")
     per_channel = weights.astype(np.int64).reshape(len(weights), -1)
     bias = layer.array(2, "bias").astype(np.int64)
-    farthest = max(127 - zero_point, zero_point + 128)
+    farthest = access.reach(layer.op.operands[0], zero_point)
+    bound = np.abs(bias) + farthest * np.abs(per_channel).sum(axis=1)
     rescaling = rescale.plan(
         layer.array(3, "multiplier"),
         layer.array(4, "shift"),
-        np.abs(bias) + farthest * np.abs(per_channel).sum(axis=1),
+        bound,
         rescale.Output.of(layer.op),
         access.rounding(layer.op),
     )
     operands = rescale.Operands.write(w, rescaling, bias.shape)
     folded = bias - zero_point * per_channel.sum(axis=1)
-    return Epilogue("i32", "i8", folded, bias, operands.inputs, operands.apply)
+    # int16 data may need sums of 64 bits.
+    element = "i32" if bound.max() < 2**31 else "i64"
+    return Epilogue(element, layer.element, folded, bias, operands.inputs, operands.apply)
 
 
 def float_epilogue(w: Writer, layer: Layer) -> Epilogue:
@@ -100,7 +111,8 @@ def float_epilogue(w: Writer, layer: Layer) -> Epilogue:
     return Epilogue("f32", "f32", bias, bias, (), lambda b, total, rest: total)
 
 
-def _convolve(w: Writer, layer: Layer, weights: Array, padding: int, end: Epilogue) -> Tensor:
+def convolve(w: Writer, layer: Layer, weights: Array, padding: int, end: Epilogue) -> Tensor:
+    """Sums of products over the windows of operand 0, padded with a value, and what follows."""
     window = Window.of(layer, weights.shape[1:3])
     if access.integer(layer.op, "groups") == 1:
         return _dense(w, layer, weights, window, padding, end)
@@ -134,8 +146,8 @@ def _grouped(
         def product(i: Scalar, total: Scalar) -> Scalar:
             source = b.affine(f"d0 floordiv {filters} * {depth} + d1", tap.channel, i)
             value = b.extract(x, tap.n, tap.h, tap.w, source)
-            if end.element == "i32":
-                value = b.widen(value, 0 if tap.inside else padding)
+            if end.element != "f32":
+                value = b.widen(value, 0 if tap.inside else padding, end.element)
             weight = b.extract(kernel, tap.kh, tap.kw, i, tap.channel)
             return multiply_accumulate(b, value, weight, total)
 
@@ -149,6 +161,7 @@ def _grouped(
         return end.finish(b, total, e[len(biases) : -1])
 
     inputs = [(tensor, along(4, 3)) for tensor in (*biases, *end.inputs)]
+    inputs += [(tensor, along(4, 0)) for tensor in end.rows]
     out = (w.empty(layer.shape, end.result), along(4, 0, 1, 2, 3))
     return w.generic(inputs, out, body)
 
@@ -157,9 +170,9 @@ def integer_conv2d(w: Writer, layer: Layer) -> Tensor:
     """``qnn.conv2d``."""
     weights = layer.array(1, "weights")
     zero_point = access.integer(layer.op, "input_zero_point")
-    return _convolve(w, layer, weights, zero_point, integer_epilogue(w, layer, weights))
+    return convolve(w, layer, weights, zero_point, integer_epilogue(w, layer, weights))
 
 
 def float_conv2d(w: Writer, layer: Layer) -> Tensor:
     """``nn.conv2d``."""
-    return _convolve(w, layer, layer.array(1, "weights"), 0, float_epilogue(w, layer))
+    return convolve(w, layer, layer.array(1, "weights"), 0, float_epilogue(w, layer))

@@ -8,7 +8,8 @@ from tinyiree.ir import access
 from tinyiree.passes.lower import rescale
 from tinyiree.passes.lower.functions import unary_function
 from tinyiree.passes.lower.layer import Layer
-from tinyiree.passes.lower.text import Scalar, Tensor, Writer, along
+from tinyiree.passes.lower.text import Scalar, Tensor, Writer
+from tinyiree.passes.lower.types import broadcast
 
 Combine = Callable[[Writer, Scalar, Scalar], Scalar]
 
@@ -16,23 +17,9 @@ _WORD = 2**32
 
 
 def binary(w: Writer, layer: Layer, combine: Combine) -> Tensor:
-    """Combine two operands under numpy broadcasting of extent-1 axes.
-
-    An axis that is repeated is dropped from the operand, so that all maps are projections.
-    """
-    shape = layer.shape
-    rank = len(shape)
-    operands: list[tuple[Tensor, str]] = []
-    for index in (0, 1):
-        own = layer.operand_shape(index)
-        kept = [i for i in range(rank) if own[i] == shape[i]]
-        array = layer.constant(index)
-        if array is not None:
-            tensor = w.constant(array.reshape([own[i] for i in kept]))
-        else:
-            tensor = w.drop_axes(layer.tensor(w, index), kept)
-        operands.append((tensor, along(rank, *kept)))
-    out = (w.empty(shape, layer.element), along(rank, *range(rank)))
+    """Combine two operands under numpy broadcasting of extent-1 axes."""
+    operands, everything = broadcast(w, layer, 2)
+    out = (w.empty(layer.shape, layer.element), everything)
     return w.generic(operands, out, lambda b, e: combine(b, e[0], e[1]))
 
 
@@ -99,7 +86,9 @@ def integer_add(w: Writer, layer: Layer) -> Tensor:
 def integer_mul(w: Writer, layer: Layer) -> Tensor:
     """``qnn.mul``."""
     za, zb = (access.integer(layer.op, f"{side}_zero_point") for side in "ab")
-    operands = rescale.Operands.write(w, rescale.of_op(layer.op, 255 * 255), ())
+    a, c = layer.op.operands
+    bound = access.reach(a, za) * access.reach(c, zb)
+    operands = rescale.Operands.write(w, rescale.of_op(layer.op, bound), ())
 
     def combine(b: Writer, x: Scalar, y: Scalar) -> Scalar:
         product = b.arith("muli", b.widen(x, za), b.widen(y, zb))
@@ -111,11 +100,12 @@ def integer_mul(w: Writer, layer: Layer) -> Tensor:
 def requantize(w: Writer, layer: Layer) -> Tensor:
     """``qnn.requantize``."""
     zero_point = access.integer(layer.op, "input_zero_point")
-    operands = rescale.Operands.write(w, rescale.of_op(layer.op, 255), ())
+    bound = access.reach(layer.op.operands[0], zero_point)
+    operands = rescale.Operands.write(w, rescale.of_op(layer.op, bound), ())
     return w.elementwise(
         [layer.tensor(w, 0)],
         layer.shape,
-        "i8",
+        layer.element,
         lambda b, e: operands.apply(b, b.widen(e[0], zero_point), []),
     )
 
@@ -126,9 +116,15 @@ def integer_clamp(w: Writer, layer: Layer) -> Tensor:
     return w.elementwise(
         [layer.tensor(w, 0)],
         layer.shape,
-        "i8",
+        layer.element,
         lambda b, e: b.clamp_integer(e[0], low, high),
     )
+
+
+def flip_sign(w: Writer, layer: Layer) -> Tensor:
+    """``qnn.flip_sign``."""
+    x = layer.tensor(w, 0)
+    return w.elementwise([x], layer.shape, "i8", lambda b, e: b.arith("xori", e[0], -128))
 
 
 def lookup(w: Writer, layer: Layer) -> Tensor:
@@ -137,6 +133,6 @@ def lookup(w: Writer, layer: Layer) -> Tensor:
     return w.elementwise(
         [layer.tensor(w, 0)],
         layer.shape,
-        "i8",
+        layer.element,
         lambda b, e: b.extract(table, b.cast("index_castui", e[0], "index")),
     )

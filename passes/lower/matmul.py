@@ -12,7 +12,8 @@ from tinyiree.passes.lower.layer import Layer
 from tinyiree.passes.lower.text import Array, Scalar, Tensor, Writer, along
 
 
-def _product(w: Writer, layer: Layer, weights: Array, end: Epilogue) -> Tensor:
+def product(w: Writer, layer: Layer, weights: Array, end: Epilogue) -> Tensor:
+    """Operand 0 times transposed weights, and what follows."""
     start = w.filled(layer.shape, end.element, 0)
     tiles = [tiling.matmul(*weights.shape)]
     sums = w.named("matmul", [layer.tensor(w, 0), w.constant(weights.T)], start, tiles)
@@ -22,12 +23,12 @@ def _product(w: Writer, layer: Layer, weights: Array, end: Epilogue) -> Tensor:
 def integer_fully_connected(w: Writer, layer: Layer) -> Tensor:
     """``qnn.fully_connected``."""
     weights = layer.array(1, "weights")
-    return _product(w, layer, weights, integer_epilogue(w, layer, weights))
+    return product(w, layer, weights, integer_epilogue(w, layer, weights))
 
 
 def float_fully_connected(w: Writer, layer: Layer) -> Tensor:
     """``nn.fully_connected``."""
-    return _product(w, layer, layer.array(1, "weights"), float_epilogue(w, layer))
+    return product(w, layer, layer.array(1, "weights"), float_epilogue(w, layer))
 
 
 _MAPS = (along(4, 0, 1, 3), along(4, 0, 3, 2), along(4, 0, 1, 2))

@@ -9,10 +9,13 @@ from iree.compiler import ir
 from tinyiree.errors import TinyireeError
 from tinyiree.ir import access
 from tinyiree.passes.lower.layer import Layer
+from tinyiree.passes.lower.move import MOVES
 from tinyiree.passes.lower.table import EMITTERS
 from tinyiree.passes.lower.text import Array, Tensor, Writer, tensor_type
 
 DISPATCH_ATTRIBUTE = "tiny.dispatch"
+OUTSIDE = ("arith.constant", "func.return", "nn.reshape", "nn.delay", "nn.step", "nn.stack")
+"""Ops that are in no dispatch."""
 REGION_LOCATION = "tiny.region."
 """The location of every op in a region has a name of this prefix and the region's index, with the
 layer's location inside: how a dispatch that IREE made is led back to its group."""
@@ -50,7 +53,9 @@ def lower(module: ir.Module) -> Lowered:
     """Lower a module in normal form.
 
     Ops with the same ``tiny.dispatch`` become one dispatch region; an op without it has a region of
-    its own. ``nn.reshape`` and constants are outside of all regions and cost nothing.
+    its own. Constants and ``nn.reshape`` are outside of all regions and free. ``nn.delay``,
+    ``nn.step`` and ``nn.stack`` are outside, too: what reads or writes a part of a tensor does it
+    in place where it can.
 
     Raises:
         TinyireeError: an op that cannot be lowered, or a group that is not one chain.
@@ -84,6 +89,10 @@ class _Lowering:
                 self._constants[op.results[0]] = access.constant(op.results[0])
             elif op.name == "nn.reshape":
                 self._reshape(op)
+            elif op.name in MOVES:
+                self._w.location = str(op.location)
+                operands = [self._outside(value) for value in op.operands]
+                self._values[op.results[0]] = MOVES[op.name](self._w, op, operands)
             elif op.name != "func.return":
                 group = members[op]
                 if op == group[-1]:
@@ -99,7 +108,7 @@ class _Lowering:
         groups: dict[int, list[ir.Operation]] = {}
         members: dict[ir.Operation, list[ir.Operation]] = {}
         for op in self._ops:
-            if op.name in ("arith.constant", "nn.reshape", "func.return"):
+            if op.name in OUTSIDE:
                 continue
             if DISPATCH_ATTRIBUTE not in op.attributes:
                 members[op] = [op]

@@ -8,7 +8,7 @@ from tinyiree.passes.lower.layer import Layer
 from tinyiree.passes.lower.text import Array, Scalar, Tensor, Writer, along
 from tinyiree.passes.lower.window import Tap, Window
 
-LOWEST: dict[str, float] = {"f32": -np.inf, "i8": -(2**7), "i32": -(2**31)}
+LOWEST: dict[str, float] = {"f32": -np.inf, "i8": -(2**7), "i16": -(2**15), "i32": -(2**31)}
 """By element type: the value that never wins a maximum."""
 
 _EVERYTHING = along(4, 0, 1, 2, 3)
@@ -100,8 +100,9 @@ def integer_avg_pool2d(w: Writer, layer: Layer) -> Tensor:
     rescaling = rescale.plan(
         layer.array(1, "multiplier"),
         layer.array(2, "shift"),
-        255 * count,
+        access.reach(layer.op.operands[0], zero_point) * count,
         rescale.Output.of(layer.op),
+        access.rounding(layer.op),
     )
     operands = rescale.Operands.write(w, rescaling, layer.operand_shape(1))
     x = layer.tensor(w, 0)
@@ -116,4 +117,4 @@ def integer_avg_pool2d(w: Writer, layer: Layer) -> Tensor:
         return operands.apply(b, total, e[:-1])
 
     inputs = [(tensor, along(4, 1, 2)) for tensor in operands.inputs]
-    return w.generic(inputs, (w.empty(layer.shape, "i8"), _EVERYTHING), body)
+    return w.generic(inputs, (w.empty(layer.shape, layer.element), _EVERYTHING), body)

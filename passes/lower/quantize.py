@@ -35,25 +35,26 @@ def quantize(w: Writer, layer: Layer) -> Tensor:
     columns = [] if scales.size == 1 else [scales, zero_points]
     inputs, everything = _along_axis(w, layer, columns)
     away = access.rounding(layer.op) == "away"
+    bounds = access.limits(layer.op.results[0])
 
     def body(b: Writer, e: list[Scalar]) -> Scalar:
         scale = e[1] if columns else b.number(float(scales[0]), "f32")
         zero = e[2] if columns else b.number(int(zero_points[0]), "i32")
         offset = b.cast("sitofp", zero, "f32")
         steps = b.arith("divf", e[0], scale)
-        for predicate, bound in (("olt", -128), ("ogt", 127)):
+        for predicate, bound in zip(("olt", "ogt"), bounds, strict=True):
             limit = b.arith("subf", b.number(bound, "f32"), offset)
             steps = b.select(b.compare(predicate, steps, limit), limit, steps)
         bits = b.cast("bitcast", b.arith("addf", steps, ROUNDER), "i32")
         value = b.arith("subi", bits, ROUNDER_BITS)
         if away:
-            value = b.arith("addi", value, _half_away(b, steps, value))
-        return b.cast("trunci", b.arith("addi", value, zero), "i8")
+            value = b.arith("addi", value, half_away(b, steps, value))
+        return b.cast("trunci", b.arith("addi", value, zero), layer.element)
 
-    return w.generic(inputs, (w.empty(layer.shape, "i8"), everything), body)
+    return w.generic(inputs, (w.empty(layer.shape, layer.element), everything), body)
 
 
-def _half_away(b: Writer, x: Scalar, even: Scalar) -> Scalar:
+def half_away(b: Writer, x: Scalar, even: Scalar) -> Scalar:
     """What rounding half to even lacks of rounding half away from zero: -1, 0 or 1."""
     rest = b.arith("subf", x, b.cast("sitofp", even, "f32"))  # exact
     up = b.both(b.compare("oeq", rest, 0.5), b.compare("ogt", x, 0.0))

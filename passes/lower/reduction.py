@@ -59,12 +59,15 @@ def integer_mean(w: Writer, layer: Layer) -> Tensor:
     """``qnn.mean``: the zero point is subtracted from the whole sum."""
     sums, kept, count = _means(w, layer, "i32", lambda b, e: b.arith("addi", e[1], b.widen(e[0])))
     offset = access.integer(layer.op, "input_zero_point") * count
-    operands = rescale.Operands.write(w, rescale.of_op(layer.op, 255 * count), ())
+    zero_point = access.integer(layer.op, "input_zero_point")
+    bound = access.reach(layer.op.operands[0], zero_point) * count
+    operands = rescale.Operands.write(w, rescale.of_op(layer.op, bound), ())
 
     def body(b: Writer, e: list[Scalar]) -> Scalar:
         return operands.apply(b, b.arith("subi", e[0], offset) if offset else e[0], [])
 
-    return _with_result_shape(w, layer, w.elementwise([sums], sums.shape, "i8", body), kept)
+    result = w.elementwise([sums], sums.shape, layer.element, body)
+    return _with_result_shape(w, layer, result, kept)
 
 
 def argmax(w: Writer, layer: Layer) -> Tensor:

@@ -14,15 +14,19 @@ D, which rounds twice, is ``h = (2 * acc * m + 2^31) >> 32`` and then
 ``(h + 2^(e-1) - (h < 0)) >> e`` with ``e = r - 31``. Its first half is one rounding multiplication
 (``smmulr``). Where the clamp begins at the zero point or above, as after a ReLU, the result of a
 negative h does not matter and its correction goes.
+
+E, which rounds halves to even, is R with 16 fractional bits and then three more additions and
+shifts; the zero point joins the last of them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 from iree.compiler import ir
 
 from tinyiree.ir import access
+from tinyiree.ir.fixedpoint import EVEN_BITS
 from tinyiree.passes.lower.text import Scalar, Tensor, Writer
 
 Int64 = npt.NDArray[np.int64]
@@ -30,15 +34,17 @@ Int64 = npt.NDArray[np.int64]
 _HIGH_WORD_SHIFT = 33
 _D_SHIFT = 31
 _WORD_LIMIT = 2**31 - 1
+_LONG_BITS = 62
 
 
 @dataclass(frozen=True)
 class Output:
-    """Where int8 results lie: zero point and clamp bounds."""
+    """Where results lie: zero point, clamp bounds, and their element type."""
 
     zero_point: int
     low: int
     high: int
+    element: str = "i8"
 
     @staticmethod
     def of(op: ir.Operation) -> "Output":
@@ -47,7 +53,11 @@ class Output:
             access.integer(op, "output_zero_point"),
             access.integer(op, "clamp_min"),
             access.integer(op, "clamp_max"),
+            access.element_type(op.results[0]),
         )
+
+
+_WITHOUT_END = Output(0, -(2**7), 2**7 - 1)
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,10 @@ class Rescaling:
         output: the clamp bounds.
         twice: D in place of R: the high word is rounded, too.
         correction: of D: -1 where the sign of the high word joins the rounding constant, else 0.
+        even: E in place of R: the rest gives 16 fractional bits, which are rounded away last.
+        long: R with products of more than 64 bits, whose low word makes no difference: `before` and
+            `multiplier` are the two words of the multiplier, and the accumulator is clamped to 32
+            bits, beyond which the result is.
     """
 
     wide: bool
@@ -75,6 +89,8 @@ class Rescaling:
     output: Output
     twice: bool = False
     correction: Int64 = field(default_factory=lambda: np.zeros(1, np.int64))
+    even: bool = False
+    long: bool = False
 
     def columns(self) -> tuple[Int64, ...]:
         """The arrays in the order in which ``Operands`` hands them to ``apply``."""
@@ -88,15 +104,18 @@ def plan(
     output: Output,
     rounding: str = "single",
 ) -> Rescaling:
-    """Choose the form of R, or of D.
+    """Choose the form of R, of D or of E.
 
     Args:
         multiplier: int32 multipliers of any shape; greater ones are multiplied in 64 bits.
-        shift: right shifts in [1, 62], same shape.
+        shift: right shifts in [1, 62], for E in [17, 62]; same shape.
         bound: greatest absolute value of the accumulator, same shape or a scalar.
         output: zero point and clamp of the result.
-        rounding: ``single`` for R, ``double`` for D.
+        rounding: ``single`` for R, ``double`` for D, ``even`` for E.
     """
+    if rounding == "even":
+        steps = plan(multiplier, np.asarray(shift, np.int64) - EVEN_BITS, bound, _WITHOUT_END)
+        return replace(steps, zero_point=output.zero_point, output=output, even=True)
     if rounding == "double" and (np.asarray(shift) > _D_SHIFT).any():
         return _plan_twice(multiplier, shift, bound, output)
     m = np.asarray(multiplier, np.int64)
@@ -104,7 +123,12 @@ def plan(
     most = np.broadcast_to(np.asarray(bound, np.int64), m.shape)
     before = np.maximum(_HIGH_WORD_SHIFT - r, 0)
     # A shift by 32 or more fits only a zero; the comparison below would overflow for it.
-    fits = (before < 32) & (most << np.minimum(before, 31) <= _WORD_LIMIT)
+    fits = (before < 32) & (most <= _WORD_LIMIT >> np.minimum(before, 31))
+    if int(np.abs(m).max()) * int(most.max()) >= 2**_LONG_BITS:
+        low_word, half = m & (2**32 - 1), np.int64(1) << (r - _HIGH_WORD_SHIFT)
+        return Rescaling(
+            True, low_word, m >> 32, half, r - 32, output.zero_point, output, long=True
+        )
     if not fits.all() or (np.abs(m) > _WORD_LIMIT).any():
         half = np.int64(1) << (r - 1)
         return Rescaling(True, np.zeros_like(m), m, half, r, output.zero_point, output)
@@ -156,7 +180,7 @@ class Operands:
         )
 
     def apply(self, w: Writer, accumulator: Scalar, elements: list[Scalar]) -> Scalar:
-        """The int8 value of an i32 accumulator; ``elements`` are those of ``inputs``."""
+        """The result of an accumulator; ``elements`` are those of ``inputs``."""
         rescaling = self.rescaling
         type_ = "i64" if rescaling.wide else "i32"
         rest = iter(elements)
@@ -173,13 +197,18 @@ class Operands:
                     negative = w.arith("andi", negative, self._narrow(w, correction))
                 value = w.arith("addi", value, negative)
             return self._finish(w, w.arith("shrsi", value, self._narrow(w, shift)))
+        if rescaling.long:
+            product = _long_product(w, accumulator, before, multiplier)
+            value = w.arith("shrsi", w.arith("addi", product, rounding), shift)
+            return self._finish(w, value)
         if rescaling.before.any():
             accumulator = w.arith("shli", accumulator, before)
         left, right = (w.cast("extsi", value, "i64") for value in (accumulator, multiplier))
         product = w.arith("muli", left, right)
         if not rescaling.wide:
             product = w.cast("trunci", w.arith("shrsi", product, 32), "i32")
-        return self._finish(w, w.arith("shrsi", w.arith("addi", product, rounding), shift))
+        value = w.arith("shrsi", w.arith("addi", product, rounding), shift)
+        return self._finish_even(w, value) if rescaling.even else self._finish(w, value)
 
     def _rounded_product(
         self, w: Writer, accumulator: Scalar, before: Scalar, multiplier: Scalar
@@ -201,10 +230,29 @@ class Operands:
 
     def _finish(self, w: Writer, value: Scalar) -> Scalar:
         """Add what is left of the zero point, clamp, truncate."""
-        output = self.rescaling.output
         if self.rescaling.zero_point:
             value = w.arith("addi", value, self.rescaling.zero_point)
-        return w.cast("trunci", w.clamp_integer(value, output.low, output.high), "i8")
+        return self._clamp(w, value)
+
+    def _finish_even(self, w: Writer, value: Scalar) -> Scalar:
+        """Round fractional bits away, halves to even; add the zero point, clamp, truncate."""
+        odd = w.arith("andi", w.arith("shrsi", value, EVEN_BITS), 1)
+        below_half = (1 << (EVEN_BITS - 1)) - 1 + (self.rescaling.zero_point << EVEN_BITS)
+        value = w.arith("addi", w.arith("addi", value, below_half), odd)
+        return self._clamp(w, w.arith("shrsi", value, EVEN_BITS))
+
+    def _clamp(self, w: Writer, value: Scalar) -> Scalar:
+        output = self.rescaling.output
+        return w.cast("trunci", w.clamp_integer(value, output.low, output.high), output.element)
+
+
+def _long_product(w: Writer, accumulator: Scalar, low: Scalar, high: Scalar) -> Scalar:
+    """The high 64 of the 96 bits of a 32-bit accumulator times two words."""
+    if accumulator.type == "i64":
+        accumulator = w.clamp_integer(accumulator, -_WORD_LIMIT, _WORD_LIMIT)
+    wide = w.cast("extsi", accumulator, "i64")
+    carried = w.arith("shrsi", w.arith("muli", wide, low), 32)
+    return w.arith("addi", w.arith("muli", wide, high), carried)
 
 
 def _uniform(column: Int64) -> bool:

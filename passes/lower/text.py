@@ -13,6 +13,7 @@ Array = npt.NDArray[np.generic]
 ELEMENTS: dict[str, str] = {
     "float32": "f32",
     "int8": "i8",
+    "int16": "i16",
     "int32": "i32",
     "int64": "i64",
 }
@@ -366,6 +367,6 @@ class Writer:
         return self.arith("minsi", self.arith("maxsi", x, low), high)
 
     def widen(self, x: Scalar, zero_point: int = 0, type_: str = "i32") -> Scalar:
-        """An int8 value without its zero point, as a wider integer."""
+        """An integer without its zero point, as a wider one."""
         wide = self.cast("extsi", x, type_)
         return self.arith("subi", wide, zero_point) if zero_point else wide

@@ -15,7 +15,6 @@ from tinyiree.passes.lower.reduction import Rows, table_term
 from tinyiree.passes.lower.text import Scalar, Tensor, Writer
 
 _WORD_LIMIT = 2**31 - 1
-_MOST = 255  # the farthest that int8 values lie from a zero point
 _ONE = 29  # fraction bits of the reciprocal while it is iterated
 
 
@@ -23,21 +22,23 @@ def add(w: Writer, layer: Layer) -> Tensor:
     """``qnn.tflite_add``."""
     number = partial(access.integer, layer.op)
     left, output = number("left_shift"), rescale.Output.of(layer.op)
+    zero_points = (number("a_zero_point"), number("b_zero_point"))
+    most = max(access.reach(v, z) for v, z in zip(layer.op.operands, zero_points, strict=True))
     op = "subi" if access.boolean(layer.op, "subtract") else "addi"
 
     def term(b: Writer, x: Scalar, side: str) -> Scalar:
         shifted = b.arith("shli", b.widen(x, number(f"{side}_zero_point")), left)
         return rescale_twice(
-            b, shifted, _MOST << left, number(f"{side}_multiplier"), number(f"{side}_shift")
+            b, shifted, most << left, number(f"{side}_multiplier"), number(f"{side}_shift")
         )
 
     def combine(b: Writer, x: Scalar, y: Scalar) -> Scalar:
         total = b.arith(op, term(b, x, "a"), term(b, y, "b"))
-        bound = 2 * (_MOST << left)
+        bound = 2 * (most << left)
         value = rescale_twice(b, total, bound, number("multiplier"), number("shift"))
         if output.zero_point:
             value = b.arith("addi", value, output.zero_point)
-        return b.cast("trunci", b.clamp_integer(value, output.low, output.high), "i8")
+        return b.cast("trunci", b.clamp_integer(value, output.low, output.high), output.element)
 
     return binary(w, layer, combine)
 

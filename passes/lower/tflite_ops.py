@@ -18,7 +18,6 @@ from tinyiree.passes.lower.reduction import Rows
 from tinyiree.passes.lower.text import Scalar, Tensor, Writer, along
 from tinyiree.passes.lower.tflite import high_product, rescale_twice
 
-_MOST = 255  # the farthest that int8 values lie from a zero point
 _WORD_LIMIT = 2**31 - 1
 
 
@@ -26,15 +25,20 @@ def prelu(w: Writer, layer: Layer) -> Tensor:
     """``qnn.tflite_prelu``."""
     number = partial(access.integer, layer.op)
     output = rescale.Output.of(layer.op)
+    zero_points = (number("input_zero_point"), number("alpha_zero_point"))
+    most, slope = (access.reach(v, z) for v, z in zip(layer.op.operands, zero_points, strict=True))
+    constant = layer.constant(1)
+    if constant is not None:
+        slope = int(np.abs(constant.astype(np.int64) - zero_points[1]).max())
 
     def combine(b: Writer, x: Scalar, alpha: Scalar) -> Scalar:
         x = b.widen(x, number("input_zero_point"))
         product = b.arith("muli", x, b.widen(alpha, number("alpha_zero_point")))
-        above = rescale_twice(b, x, _MOST, number("identity_multiplier"), number("identity_shift"))
-        below = rescale_twice(b, product, _MOST * _MOST, number("multiplier"), number("shift"))
+        above = rescale_twice(b, x, most, number("identity_multiplier"), number("identity_shift"))
+        below = rescale_twice(b, product, most * slope, number("multiplier"), number("shift"))
         value = b.select(b.compare("sge", x, 0), above, below)
         value = b.arith("addi", value, output.zero_point)
-        return b.cast("trunci", b.clamp_integer(value, output.low, output.high), "i8")
+        return b.cast("trunci", b.clamp_integer(value, output.low, output.high), output.element)
 
     return binary(w, layer, combine)
 

@@ -221,7 +221,7 @@ def _complete_result(op: ir.Operation) -> None:
 def _derive(op: ir.Operation, operands: list[Parameters]) -> Parameters | None:
     """Parameters with which the result loses no range, or None when that would cost precision."""
     first = operands[0]
-    if op.name in LAYOUT:
+    if op.name in (*LAYOUT, "nn.maximum", "nn.minimum"):
         if all(parameters == first for parameters in operands):
             return first
         return from_range(min(p.low for p in operands), max(p.high for p in operands))

@@ -263,6 +263,8 @@ RULES: dict[str, Rule] = {
     "nn.add": _binary,
     "nn.sub": _binary,
     "nn.mul": _binary,
+    "nn.maximum": _binary,
+    "nn.minimum": _binary,
     "nn.batch_norm": _last_axis,
     "nn.softmax": _last_axis,
     "nn.log_softmax": _last_axis,

@@ -328,7 +328,10 @@ def test_dynamic_shapes_and_state(tmp_path: Path) -> None:
             self.seen += 1
             return x + self.seen
 
-    assert "forward changes seen" in refusal(Counter(), torch.zeros(2))
+    counter = Counter()
+    counter.seen = counter.seen.to(torch.int64)
+    text = refusal(counter, torch.zeros(2))
+    assert "forward changes seen, which is torch.int64; expected state of torch.float32" in text
     dynamic = torch.export.export(
         nn.ReLU(), (torch.zeros(2, 3),), dynamic_shapes=({0: torch.export.Dim("batch")},)
     )

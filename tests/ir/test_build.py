@@ -7,7 +7,7 @@ import pytest
 from iree.compiler import ir
 
 from tinyiree.ir import access, build
-from tinyiree.ir.dialect import OPS, AttributeKind, OpSpec
+from tinyiree.ir.dialect import FUNCTIONS, OPS, AttributeKind, OpSpec
 from tinyiree.ir.verify import verify
 
 VALUES: dict[AttributeKind, build.Attribute] = {
@@ -34,8 +34,10 @@ def at_begin(module: ir.Module) -> ir.InsertionPoint:
 
 @pytest.mark.parametrize("spec", OPS, ids=lambda spec: spec.name)
 def test_every_op_can_be_built_and_verified(module: ir.Module, spec: OpSpec) -> None:
-    attributes = {name: VALUES[kind] for name, kind in spec.attributes.items()}
-    dtype = {"f32": "float32", "i8": "int8", "i32": "int32"}[spec.data[0]]
+    choices = {"fn": FUNCTIONS.get(spec.name, ("tanh",))[-1]}
+    choices |= dict.fromkeys(("source", "target"), "int16")
+    attributes = {name: choices.get(name, VALUES[kind]) for name, kind in spec.attributes.items()}
+    dtype = access.MLIR_TO_NUMPY[spec.data[0]]
     with at_begin(module):
         operands = [build.constant(np.zeros(2, dtype)) for _ in range(spec.operands[0])]
         element = spec.result[0] if spec.result else spec.data[0]
@@ -52,7 +54,7 @@ def test_every_op_can_be_built_and_verified(module: ir.Module, spec: OpSpec) -> 
         "f64[]": access.floats,
     }
     for name, kind in spec.attributes.items():
-        assert read[kind](op, name) == VALUES[kind]
+        assert read[kind](op, name) == attributes[name]
 
 
 def test_a_missing_attribute_is_refused(module: ir.Module) -> None:
@@ -94,3 +96,13 @@ def test_the_function_type_follows(module: ir.Module) -> None:
     verify(module)
     kind = access.main_function(module).attributes["function_type"]
     assert str(kind) == "(tensor<2xi8>) -> tensor<2xi8>"
+
+
+def test_edges_are_named_at_once(module: ir.Module) -> None:
+    name, other = ir.StringAttr.get("x"), ir.StringAttr.get("y")
+    build.name_edges(module, [{"tiny.name": name}], [{"tiny.name": other, "tiny.dtype": name}])
+    assert access.argument_attribute(module, 0, "tiny.name") == name
+    assert access.result_attribute(module, 0, "tiny.name") == other
+    assert access.result_attribute(module, 0, "tiny.dtype") == name
+    assert access.argument_attribute(module, 0, "tiny.dtype") is None
+    verify(module)

@@ -12,6 +12,7 @@ from tinyiree.ir.fixedpoint import (
     encode,
     encode_all,
     rescale,
+    rescale_even,
     rescale_twice,
     round_divide,
 )
@@ -78,6 +79,11 @@ def gemmlowp(acc: int, multiplier: int, shift: int) -> int:
 @given(st.integers(-(2**20), 2**20), st.integers(0, 2**31 - 1), st.integers(21, 62))
 def test_rescale_twice_is_gemmlowp(acc: int, multiplier: int, shift: int) -> None:
     assert int(rescale_twice(acc, multiplier, shift)) == gemmlowp(acc, multiplier, shift)
+
+
+@given(st.integers(-(2**15), 2**15), st.integers(1, 3), st.sampled_from([1, 2, 3, 4, 6, 7, 36, 64]))
+def test_rescale_even_is_pythons_round(total: int, ratio: int, count: int) -> None:
+    assert int(rescale_even(total, *encode(ratio / count))) == round(Fraction(total * ratio, count))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from iree.compiler import ir
 from op_networks import Network
 
 from tinyiree.ir.fixedpoint import encode_all
@@ -89,6 +90,7 @@ def means(net: Network) -> None:
         net.result(
             net.op("qnn.mean", [x], shape, "i8", axes=axes, **zero, **net.factor(0.05), **net.out())
         )
+    _halves(net, x)
     for positions, padding in (((1, 1), [0, 1, 0, 1]), ((3, 2), [1, 1, 1, 1])):
         multiplier, shift = encode_all(net.rng.uniform(0.05, 0.4, positions))
         operands = [x, net.constant(multiplier), net.constant(shift)]
@@ -107,6 +109,31 @@ def means(net: Network) -> None:
                 **net.out(),
             )
         )
+
+
+def _halves(net: Network, x: ir.Value) -> None:
+    """Averages over 2, 4 and 6, whose halves go to even; over few bits and over many."""
+    for count, factor in ((2, 1 / 2), (4, 3 / 4), (6, 1 / 6), (6, 20.0)):
+        kernel = [count // 2, 2] if count > 2 else [1, 2]
+        multiplier, shift = encode_all(np.full((1, 1), factor))
+        net.result(
+            net.op(
+                "qnn.avg_pool2d",
+                [x, net.constant(multiplier), net.constant(shift)],
+                (1, 6 - kernel[0], 3, 3),
+                "i8",
+                kernel=kernel,
+                strides=[1, 1],
+                padding=[0] * 4,
+                input_zero_point=net.zero_point(),
+                rounding="even",
+                **net.out(),
+            )
+        )
+    for axes, shape, factor in (([2], (1, 5, 3), 1 / 4), ([1, 2], (1, 3), 3e-3)):
+        zero = {"input_zero_point": net.zero_point(), "rounding": "even"}
+        rest = {**zero, **net.factor(factor), **net.out()}
+        net.result(net.op("qnn.mean", [x], shape, "i8", axes=axes, **rest))
 
 
 def softmax(net: Network) -> None:

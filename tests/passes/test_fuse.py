@@ -15,6 +15,7 @@ from tinyiree.ir.interpret import interpret
 from tinyiree.ir.verify import verify
 from tinyiree.passes.base import Pass
 from tinyiree.passes.fuse import Fuse
+from tinyiree.passes.integer.match import EXPLICIT
 
 EVERY = np.arange(-128, 128).astype(np.int8)
 REQUANTIZE = {
@@ -145,6 +146,26 @@ PRODUCERS: dict[str, Producer] = {
         input_zero_point=4, multiplier=2**30 + 5, shift=31, **OUT,
     ),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("multiplier", "explicit", "merged"),
+    [(3 * 2**29, False, True), (3 * 2**29, True, False), (2**31, True, True)],
+)
+def test_an_explicit_requantize_keeps_its_rounding(
+    multiplier: int, explicit: bool, merged: bool
+) -> None:
+    with qdq.model(SHAPE) as m:
+        chain = Chain(m, SHAPE)
+        y = PRODUCERS["qnn.conv2d"](chain, m.inputs)
+        y = chain.op("qnn.requantize", [y], SHAPE, **{**REQUANTIZE, "multiplier": multiplier})
+        if explicit:
+            y.owner.attributes[EXPLICIT] = ir.UnitAttr.get()
+        module = m.finish(y)
+        result = fused(module)
+    assert qdq.names(result) == ["qnn.conv2d", *([] if merged else ["qnn.requantize"])]
+    x = np.random.default_rng(0).integers(-128, 128, SHAPE).astype(np.int8)
+    assert difference(module, result, [x]) <= (1 if merged and not explicit else 0)
 
 
 @pytest.mark.parametrize("name", PRODUCERS)

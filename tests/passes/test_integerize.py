@@ -13,8 +13,10 @@ from iree.compiler import ir
 
 from tinyiree.ir import access
 from tinyiree.ir.dialect import UNARY_FUNCTIONS
+from tinyiree.ir.interpret import interpret
 from tinyiree.passes.base import Pass
 from tinyiree.passes.integer.layout import LAYOUT
+from tinyiree.passes.integer.match import EXPLICIT
 from tinyiree.passes.integerize import RULES, Integerize
 
 ZERO_POINT = st.sampled_from([-128, -1, 0, 17, 127])
@@ -266,6 +268,81 @@ def test_mean(scale: float, zero_point: int, ratio: float, zo: int, seed: int, k
     )  # fmt: skip
     assert names == ["qnn.mean"]
     assert steps <= 1
+
+
+@pytest.mark.parametrize(("explicit", "expected"), [(True, [0, 2, 2, -2]), (False, [1, 2, 3, -1])])
+@pytest.mark.parametrize("name", ["nn.avg_pool2d", "nn.mean"])
+def test_halves_go_to_even_where_the_file_has_the_quantize(
+    name: str, explicit: bool, expected: list[int]
+) -> None:
+    attributes: dict[str, Any] = {"kernel": [1, 2], "strides": [1, 2], "padding": [0] * 4}
+    attributes["count_include_pad"] = True
+    if name == "nn.mean":
+        attributes = {"axes": [2]}
+    with qdq.model((1, 4, 2, 1)) as m:
+        x = m.quantize(m.inputs[0], 0.1, 0)
+        y = m.op(name, [x], (1, 4, 1, 1), **attributes)
+        result = m.quantize(y, 0.1, 7)
+        if explicit:
+            mark_explicit(result)
+        module = m.finish(result)
+        integer = qdq.integerized(module)
+    raw = np.array([[0, 1], [1, 3], [2, 3], [-1, -2]], np.int8).reshape(1, 4, 2, 1)
+    (found,) = interpret(integer, [raw])
+    assert (found.ravel() - 7).tolist() == expected
+
+
+def mark_explicit(dequantized: ir.Value) -> None:
+    """As importers mark the quantize ops of a file."""
+    (dequantize,) = [access.defining_op(dequantized)]
+    assert dequantize is not None
+    quantize = access.defining_op(dequantize.operands[0])
+    assert quantize is not None
+    quantize.attributes[EXPLICIT] = ir.UnitAttr.get()
+
+
+def test_an_explicit_requantize_keeps_its_rounding_in_a_table() -> None:
+    """Twice as coarse: every other value is a half, which float32 rounds to even."""
+    names, results = [], []
+    for explicit in (False, True):
+        with qdq.model((256,)) as m:
+            y = m.quantize(m.quantize(m.inputs[0], 0.125, 0), 0.25, 0)
+            if explicit:
+                mark_explicit(y)
+            integer = qdq.integerized(m.finish(y))
+            names.append(qdq.names(integer))
+            results.append(interpret(integer, [np.arange(-128, 128).astype(np.int8)])[0])
+    assert names == [["qnn.requantize"], ["qnn.lookup"]]
+    np.testing.assert_array_equal(results[1], np.rint(np.arange(-128, 128) / 2))
+    assert (results[0] != results[1]).sum() == 64
+
+
+@pytest.mark.parametrize("name", ["nn.maximum", "nn.minimum"])
+@given(SCALE, ZERO_POINT, SCALE, ZERO_POINT, SEED, st.booleans(), st.booleans())
+@settings(max_examples=25)
+def test_extrema(
+    name: str, sa: float, za: int, sb: float, zb: int, seed: int, same: bool, relu: bool
+) -> None:
+    ins = [(sa, za), (sa, za) if same else (sb, zb)]
+    steps, names, _ = one_op(
+        name, [(1, 3, 4, 5), (1, 1, 4, 1)], (1, 3, 4, 5), ins, ins[1], seed,
+        (0.0, math.inf) if relu else None,
+    )  # fmt: skip
+    assert names[-1] == name
+    assert steps <= 1
+    if same and not relu:
+        assert (names, steps) == ([name], 0)
+
+
+def test_the_extremum_with_a_constant() -> None:
+    for constant, after in (([0.3], ["qnn.lookup"]), ([0.3, -0.2, 0.1, 0.0], ["nn.maximum"])):
+        with qdq.model((2, 4)) as m:
+            other = m.constant(np.array([constant], np.float32))
+            y = m.op("nn.maximum", [m.quantize(m.inputs[0], 0.01, 5), other], (2, 4))
+            module = m.finish(m.quantize(y, 0.01, 5))
+            integer = qdq.integerized(module)
+            assert qdq.names(integer) == after
+            assert qdq.steps_apart(module, integer, [reals(0, (2, 4), 0.01, 5)]) == 0
 
 
 def test_locations_and_notes_stay_on_the_layer() -> None:

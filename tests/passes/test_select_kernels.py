@@ -8,6 +8,7 @@ from iree.compiler import ir
 
 from tinyiree.ir import access
 from tinyiree.ir.fixedpoint import encode_all
+from tinyiree.kernels import KERNELS
 from tinyiree.passes.group_dispatches import GroupDispatches
 from tinyiree.passes.select_kernels import KERNEL_ATTRIBUTE, SelectKernels
 from tinyiree.targets import load
@@ -47,15 +48,25 @@ def chosen(target: str, step: SelectKernels) -> tuple[list[str | None], list[int
 
 
 def test_a_core_with_the_instructions() -> None:
-    assert chosen("cortex-m4", SelectKernels()) == (["armv7em.fully_connected", None], [0, 1])
+    (kernel, table), dispatches = chosen("cortex-m4", SelectKernels())
+    assert str(kernel).startswith("armv7em.")
+    assert (table, dispatches) == (None, [0, 1])
 
 
-def test_a_core_without_them_keeps_the_fused_dispatch() -> None:
-    assert chosen("cortex-m3", SelectKernels()) == ([None, None], [0, 0])
+def test_the_best_isa_that_a_core_has() -> None:
+    for core, isa in (("cortex-m3", "armv7m"), ("cortex-m0plus", "armv6m")):
+        assert chosen(core, SelectKernels()) == ([f"{isa}.fully_connected", None], [0, 1])
+
+
+def test_without_kernels_the_dispatch_stays_fused() -> None:
+    step = SelectKernels(without=frozenset(kernel.name for kernel in KERNELS))
+    assert chosen("cortex-m3", step) == ([None, None], [0, 0])
 
 
 def test_kernels_can_be_left_out() -> None:
     step = SelectKernels(without=frozenset({"armv7em.fully_connected"}))
-    assert chosen("cortex-m4", step) == (["armv7em.conv2d_for_rows", None], [0, 1])
-    step = SelectKernels(without=frozenset({"armv7em.fully_connected", "armv7em.conv2d_for_rows"}))
-    assert chosen("cortex-m4", step) == ([None, None], [0, 0])
+    (kernel, _), _ = chosen("cortex-m4", step)
+    assert str(kernel).startswith("armv7em.")
+    dsp = frozenset(kernel.name for kernel in KERNELS if kernel.isa == "armv7em")
+    step = SelectKernels(without=dsp)
+    assert chosen("cortex-m4", step) == (["armv7m.fully_connected", None], [0, 1])

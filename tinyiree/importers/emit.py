@@ -102,7 +102,7 @@ def power(x: ir.Value, exponent: float) -> Tensor:
 
 
 def binary(name: str, a: Tensor, b: Tensor) -> ir.Value:
-    """``nn.add``, ``nn.sub`` or ``nn.mul``: ranks made equal, shapes broadcast."""
+    """``nn.add``, ``nn.mul``, ``nn.maximum`` and the like: ranks made equal, shapes broadcast."""
     rank = max(len(shape_of(a)), len(shape_of(b)))
     a = reshape(a, (1,) * (rank - len(shape_of(a))) + shape_of(a))
     b = reshape(b, (1,) * (rank - len(shape_of(b))) + shape_of(b))
@@ -141,6 +141,23 @@ def slice_axis(x: Tensor, index: int, start: int, stop: int, step: int = 1) -> T
     return build.op(
         "nn.slice", [x], result, access.element_type(x), offsets=offsets, strides=strides
     )
+
+
+def explicit_quantize(
+    x: ir.Value, scales: Sequence[float], zero_points: Sequence[int], axis: int
+) -> ir.Value:
+    """``nn.quantize`` that the model's file asks for: later passes keep its rounding apart."""
+    y = build.op(
+        "nn.quantize",
+        [x],
+        access.shape(x),
+        "i8",
+        scales=scales,
+        zero_points=zero_points,
+        axis=axis,
+    )
+    y.owner.attributes["tiny.explicit"] = ir.UnitAttr.get()
+    return y
 
 
 def concat(parts: Sequence[ir.Value], index: int) -> ir.Value:

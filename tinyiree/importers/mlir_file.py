@@ -42,7 +42,15 @@ def _is_normal_form(module: ir.Module, path: Path) -> bool:
         raise TinyireeError(
             f"{path}: expected one function of one block, found {len(functions)} functions"
         )
-    names = {op.name.split(".")[0] for op in access.operations(module)}
+    ops = access.operations(module)
+    # MLIR takes any op that it does not know for one that may end a function.
+    if not ops or ops[-1].name != "func.return":
+        found = ops[-1].name if ops else "nothing"
+        raise TinyireeError(
+            f"{path}: expected a function that ends with func.return, found {found}; the file is "
+            "cut or damaged: save the module again"
+        )
+    names = {op.name.split(".")[0] for op in ops}
     if "torch" in names:
         return False
     foreign = names - {"nn", "qnn", "arith", "func"}

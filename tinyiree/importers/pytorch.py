@@ -15,6 +15,7 @@ from torch.utils import _pytree as pytree
 
 from tinyiree.errors import TinyireeError
 from tinyiree.importers.locations import write_layers
+from tinyiree.importers.stateful import buffers_as_inputs, buffers_kept, mark_states
 from tinyiree.importers.torch_dialect import Edge, import_torch_text, numbered
 from tinyiree.ir import build
 
@@ -49,15 +50,19 @@ def import_program(program: ExportedProgram, source: str) -> ir.Module:
     """Import what ``torch.export.export`` gives.
 
     Raises:
-        TinyireeError: dynamic shapes, state that changes, or unsupported ops.
+        TinyireeError: dynamic shapes, inputs or integer state that change, or unsupported ops.
     """
     if program.range_constraints:
         raise TinyireeError(
             f"{source}: the program has dynamic shapes, expected static ones; export it without "
             "dynamic_shapes"
         )
-    edge = Edge(_input_names(program), _output_names(program))
-    program = _functional(program, source)
+    inputs, outputs = _input_names(program), _output_names(program)
+    program, states, updates = buffers_as_inputs(_functional(program, source), source)
+    edge = Edge(
+        (*(state.name for state in states), *inputs),
+        (*(states[i].name for i in updates), *outputs),
+    )
     try:
         with _quiet():
             write_layers(program.graph.nodes)
@@ -70,11 +75,13 @@ def import_program(program: ExportedProgram, source: str) -> ir.Module:
             "simplify forward (see `tinyiree ops` for what is supported)"
         ) from error
     text = operation.get_asm(enable_debug_info=True)
-    return import_torch_text(text, build.new_context(), edge, source)
+    module = import_torch_text(text, build.new_context(), edge, source)
+    mark_states(module, states, updates)
+    return module
 
 
 def _functional(program: ExportedProgram, source: str) -> ExportedProgram:
-    """The program without in-place ops; refused when what they change outlives the call."""
+    """The program without in-place ops; refused when they change inputs."""
     schemas = [getattr(node.target, "_schema", None) for node in program.graph.nodes]
     if any(schema is not None and schema.is_mutable for schema in schemas):
         try:
@@ -85,12 +92,11 @@ def _functional(program: ExportedProgram, source: str) -> ExportedProgram:
                 f"{source}: torch cannot make the in-place operations functional: "
                 f"{_first_line(error)}; write forward without them"
             ) from error
-    signature = program.graph_signature
-    changed = [*signature.buffers_to_mutate.values(), *signature.user_inputs_to_mutate.values()]
+    changed = program.graph_signature.user_inputs_to_mutate.values()
     if changed:
         raise TinyireeError(
-            f"{source}: forward changes {', '.join(sorted(changed))}, expected a model without "
-            "state; call eval() before torch.export.export, or pass the state in and return it"
+            f"{source}: forward changes its input {', '.join(sorted(changed))}; keep state in "
+            "buffers (register_buffer), or return the new value"
         )
     return program
 
@@ -118,7 +124,7 @@ def _run_once(module: nn.Module, inputs: Sequence[torch.Tensor], source: str) ->
     """Eager PyTorch explains a wrong shape better than torch.export does."""
     shapes = ", ".join(str(list(tensor.shape)) for tensor in inputs)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), buffers_kept(module):
             module(*inputs)
     except Exception as error:
         raise TinyireeError(

@@ -19,6 +19,7 @@ class SupportedOp:
             reshapes between channels first and channels last come on top.
         family: a heading.
         dtypes: element types of its data; empty for those of the frontend as a whole.
+        note: what else there is to know, such as combinations of types.
     """
 
     frontend: str
@@ -26,6 +27,7 @@ class SupportedOp:
     becomes: tuple[str, ...]
     family: str
     dtypes: tuple[str, ...] = ()
+    note: str = ""
 
 
 def supported_ops() -> tuple[SupportedOp, ...]:
@@ -42,4 +44,11 @@ def _all() -> Iterator[SupportedOp]:
             yield SupportedOp("onnx", name, onnx_entry.emits, family)
     for family, tflite_entries in TFLITE.items():
         for name, tflite_entry in tflite_entries.items():
-            yield SupportedOp("tflite", name, tflite_entry.emits, family, tflite_entry.dtypes)
+            yield SupportedOp(
+                "tflite",
+                name,
+                tflite_entry.emits,
+                family,
+                tflite_entry.dtypes,
+                tflite_entry.note,
+            )

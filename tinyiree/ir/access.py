@@ -57,6 +57,18 @@ def element_type(value: ir.Value) -> str:
     return str(ir.RankedTensorType(value.type).element_type)
 
 
+def limits(value: ir.Value) -> tuple[int, int]:
+    """The least and the greatest number that an integer tensor value can hold."""
+    bits = int(element_type(value).removeprefix("i"))
+    return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+
+
+def reach(value: ir.Value, zero_point: int) -> int:
+    """The farthest that elements of an integer tensor value can lie from a zero point."""
+    low, high = limits(value)
+    return max(high - zero_point, zero_point - low)
+
+
 def ints(op: ir.Operation, name: str) -> list[int]:
     """An ``i64[]`` attribute."""
     return list(ir.DenseI64ArrayAttr(op.attributes[name]))

@@ -1,6 +1,6 @@
 """Writing ops of the normal form: constants, ops, replacement, and the context they live in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ NUMPY_TO_MLIR: dict[str, str] = {
     "int32": "i32",
     "int64": "i64",
 }
+
+_EDGES = ("arg_attrs", "res_attrs")
 
 Attribute = int | float | bool | str | Sequence[int] | Sequence[float]
 
@@ -77,7 +79,7 @@ def op(
         name: such as ``nn.conv2d``.
         operands: tensor values.
         shape: static shape of the result.
-        element: element type of the result, ``f32``, ``i8`` or ``i32``.
+        element: element type of the result, such as ``f32`` or ``i8``.
         attributes: all that the op's specification requires, and any of its optional ones.
 
     Raises:
@@ -132,6 +134,22 @@ def set_argument_attribute(module: ir.Module, index: int, name: str, value: ir.A
 def set_result_attribute(module: ir.Module, index: int, name: str, value: ir.Attribute) -> None:
     """Set a discardable attribute (``tiny.*``) on a result of main."""
     _set_edge(module, "res_attrs", index, name, value)
+
+
+def name_edges(
+    module: ir.Module,
+    arguments: Sequence[Mapping[str, ir.Attribute]],
+    results: Sequence[Mapping[str, ir.Attribute]],
+) -> None:
+    """Set the discardable attributes of all arguments and results of main at once.
+
+    One by one takes time that is quadratic in their number: each writes all of them anew.
+    """
+    function = main_function(module)
+    for kind, entries in zip(_EDGES, (arguments, results), strict=True):
+        function.attributes[kind] = ir.ArrayAttr.get(
+            [ir.DictAttr.get(dict(entry)) for entry in entries]
+        )
 
 
 def _set_edge(module: ir.Module, kind: str, index: int, name: str, value: ir.Attribute) -> None:

@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 MIN_SHIFT = 1
 MAX_SHIFT = 62
+EVEN_BITS = 16
+"""Fractional bits by which ``rescale_even`` knows a half."""
 
 
 def encode(factor: float) -> tuple[int, int]:
@@ -56,6 +58,11 @@ def rescale(
     acc = np.asarray(accumulator, np.int64)
     m = np.asarray(multiplier, np.int64)
     r = np.asarray(shift, np.int64)
+    most = int(np.abs(acc).max(initial=0)) * int(np.abs(m).max(initial=0))
+    if most >= 2**62 or (r > MAX_SHIFT).any():
+        # More than 64 bits: Python's integers.
+        wide = (acc.astype(object) * m + 2 ** (r.astype(object) - 1)) >> r.astype(object)
+        return np.asarray(np.clip(wide, -(2**62), 2**62)).astype(np.int64)
     result: npt.NDArray[np.int64] = (acc * m + (np.int64(1) << (r - 1))) >> r
     return result
 
@@ -73,6 +80,20 @@ def rescale_twice(
     r = np.asarray(shift, np.int64)
     high = ((acc << np.maximum(31 - r, 0)) * m + (1 << 30)) >> 31
     return round_divide(high, np.maximum(r - 31, 0))
+
+
+def rescale_even(
+    accumulator: npt.ArrayLike, multiplier: npt.ArrayLike, shift: npt.ArrayLike
+) -> npt.NDArray[np.int64]:
+    """E of README.md: R to a multiple of 2**-16, and that to the nearest integer, halves to even.
+
+    Halves of a quotient that no multiplier has exactly, such as 3/6, are halves here: shifts are
+    above 16.
+    """
+    steps = rescale(accumulator, multiplier, np.asarray(shift, np.int64) - EVEN_BITS)
+    below_half = (1 << (EVEN_BITS - 1)) - 1
+    result: npt.NDArray[np.int64] = (steps + below_half + (steps >> EVEN_BITS & 1)) >> EVEN_BITS
+    return result
 
 
 def round_divide(x: npt.ArrayLike, exponent: npt.ArrayLike) -> npt.NDArray[np.int64]:

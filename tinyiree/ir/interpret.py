@@ -20,10 +20,14 @@ from tinyiree.ir.access import (
     shape,
 )
 from tinyiree.ir.interpret_float import FLOAT_OPS
+from tinyiree.ir.interpret_hybrid import HYBRID_OPS
 from tinyiree.ir.interpret_integer import INTEGER_OPS
 from tinyiree.ir.interpret_layout import LAYOUT_OPS
+from tinyiree.ir.interpret_lstm import RECURRENT_OPS
 from tinyiree.ir.interpret_tflite import TFLITE_OPS
+from tinyiree.ir.interpret_tflite16 import TFLITE16_OPS
 from tinyiree.ir.interpret_tflite_ops import MORE_TFLITE_OPS
+from tinyiree.ir.interpret_types import TYPE_OPS
 
 Evaluate = Callable[[ir.Operation, Sequence[Array]], Array]
 """Computes the only result of an op from its operands."""
@@ -37,6 +41,10 @@ EVALUATORS: dict[str, Evaluate] = {
     **INTEGER_OPS,
     **TFLITE_OPS,
     **MORE_TFLITE_OPS,
+    **TFLITE16_OPS,
+    **HYBRID_OPS,
+    **TYPE_OPS,
+    **RECURRENT_OPS,
 }
 
 

@@ -7,8 +7,10 @@ import numpy.typing as npt
 from iree.compiler import ir
 
 from tinyiree.ir.access import (
+    MLIR_TO_NUMPY,
     Array,
     boolean,
+    element_type,
     floats,
     integer,
     ints,
@@ -123,7 +125,8 @@ def _quantize(op: ir.Operation, operands: Sequence[Array]) -> Array:
         steps: Float64 = np.trunc(real) + np.sign(real) * away
     else:
         steps = np.rint(operands[0].astype(np.float64) / scale)
-    return np.clip(steps + zero_point, -128, 127).astype(np.int8)
+    limits = np.iinfo(MLIR_TO_NUMPY[element_type(op.results[0])])
+    return np.clip(steps + zero_point, limits.min, limits.max).astype(limits.dtype)
 
 
 def _dequantize(op: ir.Operation, operands: Sequence[Array]) -> Array:

@@ -6,8 +6,16 @@ import numpy as np
 import numpy.typing as npt
 from iree.compiler import ir
 
-from tinyiree.ir.access import Array, integer, ints, rounding, shape
-from tinyiree.ir.fixedpoint import rescale, rescale_twice
+from tinyiree.ir.access import (
+    MLIR_TO_NUMPY,
+    Array,
+    element_type,
+    integer,
+    ints,
+    rounding,
+    shape,
+)
+from tinyiree.ir.fixedpoint import rescale, rescale_even, rescale_twice
 from tinyiree.ir.interpret_float import cross_correlate
 from tinyiree.ir.interpret_layout import padded, windows
 
@@ -21,7 +29,7 @@ LOG_FRACTION_BITS = 15
 def _conv2d(op: ir.Operation, operands: Sequence[Array]) -> Array:
     x, w, bias, multiplier, shift = (operand.astype(np.int64) for operand in operands)
     x = padded(_centered(op, x, "input_zero_point"), ints(op, "padding"), 0)
-    # Products of int8 and their sums stay far below 2**53: float64 is exact and has a fast einsum.
+    # Products of 8 or 16 bits and their sums stay below 2**53: float64 is exact, its einsum fast.
     total = cross_correlate(
         x.astype(np.float64),
         w.astype(np.float64),
@@ -58,7 +66,7 @@ def _avg_pool2d(op: ir.Operation, operands: Sequence[Array]) -> Array:
     x, multiplier, shift = (operand.astype(np.int64) for operand in operands)
     x = padded(_centered(op, x, "input_zero_point"), ints(op, "padding"), 0)
     total = windows(x, ints(op, "kernel"), ints(op, "strides")).sum(axis=(4, 5))
-    return _finished(op, rescale(total, multiplier[..., None], shift[..., None]))
+    return _finished(op, _rescale(op)(total, multiplier[..., None], shift[..., None]))
 
 
 def _mean(op: ir.Operation, operands: Sequence[Array]) -> Array:
@@ -73,7 +81,11 @@ def _requantize(op: ir.Operation, operands: Sequence[Array]) -> Array:
 
 def _clamp(op: ir.Operation, operands: Sequence[Array]) -> Array:
     low, high = integer(op, "clamp_min"), integer(op, "clamp_max")
-    return np.clip(operands[0].astype(np.int64), low, high).astype(np.int8)
+    return np.clip(operands[0].astype(np.int64), low, high).astype(operands[0].dtype)
+
+
+def _flip_sign(op: ir.Operation, operands: Sequence[Array]) -> Array:
+    return operands[0].astype(np.int8) ^ np.int8(-128)
 
 
 def _lookup(op: ir.Operation, operands: Sequence[Array]) -> Array:
@@ -121,13 +133,20 @@ def _rescaled(op: ir.Operation, accumulator: Int64) -> Int64:
 
 
 def _rescale(op: ir.Operation) -> Callable[..., Int64]:
-    return rescale_twice if rounding(op) == "double" else rescale
+    return _RESCALES[rounding(op)]
 
 
 def _finished(op: ir.Operation, x: Int64) -> Array:
     low, high = integer(op, "clamp_min"), integer(op, "clamp_max")
-    return np.clip(x + integer(op, "output_zero_point"), low, high).astype(np.int8)
+    dtype = MLIR_TO_NUMPY[element_type(op.results[0])]
+    return np.clip(x + integer(op, "output_zero_point"), low, high).astype(dtype)
 
+
+_RESCALES: dict[str, Callable[..., Int64]] = {
+    "single": rescale,
+    "double": rescale_twice,
+    "even": rescale_even,
+}
 
 INTEGER_OPS: dict[str, Callable[[ir.Operation, Sequence[Array]], Array]] = {
     "qnn.conv2d": _conv2d,
@@ -139,6 +158,7 @@ INTEGER_OPS: dict[str, Callable[[ir.Operation, Sequence[Array]], Array]] = {
     "qnn.mean": _mean,
     "qnn.requantize": _requantize,
     "qnn.clamp": _clamp,
+    "qnn.flip_sign": _flip_sign,
     "qnn.lookup": _lookup,
     "qnn.softmax": _softmax,
     "qnn.log_softmax": _log_softmax,

@@ -29,7 +29,7 @@ def _tflite_add(op: ir.Operation, operands: Sequence[Array]) -> Array:
     total = terms[0] - terms[1] if boolean(op, "subtract") else terms[0] + terms[1]
     y = rescale_twice(total, integer(op, "multiplier"), integer(op, "shift"))
     low, high = integer(op, "clamp_min"), integer(op, "clamp_max")
-    return np.clip(y + integer(op, "output_zero_point"), low, high).astype(np.int8)
+    return np.clip(y + integer(op, "output_zero_point"), low, high).astype(operands[0].dtype)
 
 
 def _tflite_softmax(op: ir.Operation, operands: Sequence[Array]) -> Array:

@@ -31,7 +31,7 @@ def _tflite_prelu(op: ir.Operation, operands: Sequence[Array]) -> Array:
     below = rescale_twice(x * alpha, integer(op, "multiplier"), integer(op, "shift"))
     y = np.where(x >= 0, above, below) + integer(op, "output_zero_point")
     low, high = integer(op, "clamp_min"), integer(op, "clamp_max")
-    return np.asarray(np.clip(y, low, high)).astype(np.int8)
+    return np.asarray(np.clip(y, low, high)).astype(operands[0].dtype)
 
 
 def inverse_square_root(x: npt.ArrayLike) -> tuple[Int64, Int64]:

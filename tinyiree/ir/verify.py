@@ -5,13 +5,15 @@ from iree.compiler import ir
 from tinyiree.errors import TinyireeError
 from tinyiree.ir.access import describe, element_type, operations
 from tinyiree.ir.dialect import (
+    CAST_TYPES,
+    FUNCTIONS,
     QNN_ROUNDINGS,
     ROUNDINGS,
     SPECS,
-    UNARY_FUNCTIONS,
     AttributeKind,
     OpSpec,
 )
+from tinyiree.ir.state import verify_states
 
 _OUTSIDE = ("arith.constant", "func.return")
 
@@ -29,6 +31,7 @@ def verify(module: ir.Module) -> None:
     for op in operations(module):
         if op.name not in _OUTSIDE:
             _verify_op(op)
+    verify_states(module)
 
 
 def _verify_op(op: ir.Operation) -> None:
@@ -49,13 +52,20 @@ def _verify_op(op: ir.Operation) -> None:
             _verify_attribute(op, name, kind)
     if "rounding" in spec.optional and "rounding" in op.attributes:
         _verify_rounding(op)
-    if op.name == "nn.unary":
-        function = ir.StringAttr(op.attributes["fn"]).value
-        if function not in UNARY_FUNCTIONS:
-            raise TinyireeError(
-                f"{describe(op)}: unknown function '{function}', expected one of "
-                f"{', '.join(UNARY_FUNCTIONS)}"
-            )
+    if "fn" in spec.attributes:
+        _verify_choice(op, "fn", FUNCTIONS[op.name])
+    if op.name == "nn.cast":
+        _verify_choice(op, "source", tuple(CAST_TYPES))
+        _verify_choice(op, "target", tuple(CAST_TYPES))
+
+
+def _verify_choice(op: ir.Operation, name: str, choices: tuple[str, ...]) -> None:
+    found = ir.StringAttr(op.attributes[name]).value
+    if found not in choices:
+        what = "function" if name == "fn" else name
+        raise TinyireeError(
+            f"{describe(op)}: unknown {what} '{found}', expected one of {', '.join(choices)}"
+        )
 
 
 def _verify_types(op: ir.Operation, spec: OpSpec) -> None:

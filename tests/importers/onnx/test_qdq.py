@@ -4,14 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
 import torch
 from networks import prepare
 from onnx import helper
 from onnx_integers import differences, integerize, scale_of
-from onnx_models import NETWORKS, Array, export, lively, model_of, quantize, save, session
+from onnx_models import NETWORKS, export, lively, model_of, quantize, save, session
+from onnx_qdq import OPERATORS, Graph, one_operator, quantized
 from torch.nn import functional
 
 from tinyiree.errors import TinyireeError
@@ -19,18 +18,7 @@ from tinyiree.importers import import_model
 from tinyiree.ir import access
 from tinyiree.ir.interpret import interpret
 
-SAMPLES = 16
 Record = Callable[[str, object], None]
-
-
-def quantized(
-    name: str, tmp_path: Path, unsigned: bool, per_channel: bool = True
-) -> tuple[Path, list[Array]]:
-    make, shape = NETWORKS[name]
-    path = export(lively(make()), [torch.randn(shape)], tmp_path / f"{name}.onnx", opset=20)
-    generator = np.random.default_rng(0)
-    samples = [generator.standard_normal(shape).astype(np.float32) for _ in range(SAMPLES)]
-    return quantize(path, samples, unsigned, per_channel), samples
 
 
 # Least share of equal bytes; all that is missing is one step. Batch norms that the quantizer leaves
@@ -66,16 +54,50 @@ def test_onnxruntime_differs_from_itself_by_more(tmp_path: Path) -> None:
     assert (reference == 0).mean() > (optimized == 0).mean() + 0.05
 
 
-def test_average_pools_differ_in_halves_only(tmp_path: Path) -> None:
-    """The mean of four integers is often k + 1/2, which R rounds up and onnxruntime to even.
+@pytest.mark.parametrize(
+    ("kernel", "halves", "share"),
+    [([2, 2], False, 0.72), ([3, 2], False, 0.7), ([8, 8], False, 0.55), ([4, 4], True, 1.0)],
+)
+def test_averages_differ_from_onnxruntime_in_halves_only(
+    kernel: list[int], halves: bool, share: float, tmp_path: Path
+) -> None:
+    """Between equal scales halves are frequent. By definition they go to even.
 
-    Later layers may make more of such a step: it is the one cause of differences in this network.
+    onnxruntime adds float32 numbers, each with an error of its own, and where their sum lies a last
+    bit beside a half it rounds to that side. Scales that are powers of two have no such errors.
     """
+    generator = np.random.default_rng(0)
+    equal = total = 0
+    for scale in [1 / 32] if halves else generator.uniform(0.01, 0.1, 8).astype(np.float32):
+        graph = Graph(unsigned=False)
+        x = graph.pair("x", float(scale), 3)
+        attributes = {"kernel_shape": kernel, "strides": kernel}
+        graph.nodes.append(helper.make_node("AveragePool", [x], ["y"], **attributes))
+        shape = (1, 32, 8 * kernel[0], 8 * kernel[1])
+        model = model_of(
+            graph.nodes, {"x": shape}, [graph.pair("y", float(scale), 3)], graph.constants
+        )
+        path = save(model, tmp_path / "model.onnx")
+        raw = np.clip(generator.normal(0, 40, shape), -128, 127).astype(np.int8)
+        real = (raw.astype(np.float32) - 3) * np.float32(scale)
+        wanted = np.rint(session(path, False).run(None, {"x": real})[0] / scale) + 3
+        (found,) = interpret(integerize(path), [raw])
+        sums = (raw.astype(int) - 3).reshape(1, 32, 8, kernel[0], 8, kernel[1]).sum((3, 5))
+        count = kernel[0] * kernel[1]
+        half = 2 * (sums % count) == count
+        np.testing.assert_array_equal(found[~half], wanted[~half])
+        assert np.abs(found - wanted).max() <= 1
+        equal, total = equal + int((found == wanted)[half].sum()), total + int(half.sum())
+    print(f"{kernel}: {equal / total:.2%} of {total} halves equal")
+    assert total > 20
+    assert equal / total >= share
+
+
+def test_a_network_of_no_halves_is_equal(tmp_path: Path) -> None:
+    """An average pool is the one cause of differences in the network `branches`."""
     path, samples = quantized("branches", tmp_path, unsigned=False)
-    module = integerize(path)
-    pools = list(access.named(module, "qnn.avg_pool2d"))
-    assert len(pools) == 1
-    assert np.abs(differences(module, path, samples, optimize=False)).max() > 1
+    steps = differences(integerize(path), path, samples, optimize=False)
+    assert (steps == 0).mean() > 0.85
 
     class WithoutTies(NETWORKS["branches"][0]):  # type: ignore[misc]
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -91,97 +113,19 @@ def test_average_pools_differ_in_halves_only(tmp_path: Path) -> None:
         assert np.abs(differences(integerize(path), path, samples, optimize=False)).max() == 0
 
 
-# One operator between dequantize and quantize: the node, shapes of activations, weights by input.
-IMAGE, ROWS = (1, 4, 6, 5), (3, 8)
-Case = tuple[str, dict[str, object], list[tuple[int, ...]], list[tuple[int, ...]]]
-OPERATORS: dict[str, Case] = {
-    "conv": ("Conv", {"strides": [2, 1], "pads": [1, 0, 0, 2]}, [IMAGE], [(6, 4, 3, 2), (6,)]),
-    "conv-depthwise": ("Conv", {"group": 4, "auto_pad": "SAME_UPPER"}, [IMAGE], [(8, 1, 3, 3)]),
-    "conv-1d": ("Conv", {"dilations": [2], "pads": [2, 2]}, [(1, 4, 9)], [(5, 4, 3), (5,)]),
-    "gemm": ("Gemm", {"transB": 1}, [ROWS], [(5, 8), (5,)]),
-    "matmul": ("MatMul", {}, [(2, 3, 4), (2, 4, 5)], []),
-    "add": ("Add", {}, [IMAGE, IMAGE], []),
-    "sub-broadcast": ("Sub", {}, [IMAGE, (1, 4, 1, 1)], []),
-    "mul": ("Mul", {}, [IMAGE, IMAGE], []),
-    "average": ("AveragePool", {"kernel_shape": [2, 2], "strides": [2, 2]}, [IMAGE], []),
-    "average-padded": ("AveragePool", {"kernel_shape": [3, 3], "pads": [1] * 4}, [IMAGE], []),
-    "global-average": ("GlobalAveragePool", {}, [IMAGE], []),
-    "max": ("MaxPool", {"kernel_shape": [3, 2], "pads": [1, 0, 1, 0]}, [IMAGE], []),
-    "relu": ("Relu", {}, [IMAGE], []),
-    "sigmoid": ("Sigmoid", {}, [IMAGE], []),
-    "hard-swish": ("HardSwish", {}, [IMAGE], []),
-    "leaky-relu": ("LeakyRelu", {"alpha": 0.2}, [IMAGE], []),
-    "softmax": ("Softmax", {"axis": 1}, [ROWS], []),
-    "log-softmax": ("LogSoftmax", {}, [ROWS], []),
-    "concat": ("Concat", {"axis": 1}, [IMAGE, IMAGE], []),
-    "transpose": ("Transpose", {"perm": [0, 2, 3, 1]}, [IMAGE], []),
-    "depth-to-space": ("DepthToSpace", {"blocksize": 2}, [IMAGE], []),
-}
+# Powers of two as scales make halves frequent in sums and products, too, which R rounds up.
+HALVES_UP = {"add": 0.5, "sub-broadcast": 0.5, "mul": 0.1, "conv": 0.02}
 
 
-class Graph:
-    """Nodes and constants of a QDQ model as they are added."""
-
-    def __init__(self, unsigned: bool) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: dict[str, Array] = {}
-        self.type = np.uint8 if unsigned else np.int8
-        self.shift = 128 if unsigned else 0
-
-    def pair(self, name: str, scale: float, zero_point: int) -> str:
-        """Quantize and dequantize a tensor; the zero point is that of int8."""
-        self.constants[f"{name}_s"] = np.array(scale, np.float32)
-        self.constants[f"{name}_z"] = np.array(zero_point + self.shift, self.type)
-        both = [f"{name}_s", f"{name}_z"]
-        self.nodes.append(helper.make_node("QuantizeLinear", [name, *both], [f"{name}_q"]))
-        self.nodes.append(helper.make_node("DequantizeLinear", [f"{name}_q", *both], [f"{name}_d"]))
-        return f"{name}_d"
-
-    def weight(self, name: str, values: Array, scale: Array) -> str:
-        """A constant of integers behind its DequantizeLinear, one scale for each channel."""
-        self.constants |= {f"{name}_q": values, f"{name}_s": scale.astype(np.float32)}
-        inputs = [f"{name}_q", f"{name}_s"]
-        self.nodes.append(helper.make_node("DequantizeLinear", inputs, [name], axis=0))
-        return name
-
-
-def one_operator(case: Case, unsigned: bool, seed: int) -> tuple[onnx.ModelProto, list[Array]]:
-    kind, attributes, shapes, weights = case
-    generator = np.random.default_rng(seed)
-    samples = [generator.standard_normal(shape).astype(np.float32) * 2 for shape in shapes]
-    plain = Graph(unsigned)
-    inputs = {f"x{i}": shape for i, shape in enumerate(shapes)}
-    parameters = [(0.031 + 0.004 * i, 3 - 9 * i) for i in range(len(shapes))]
-    names = [plain.pair(name, *parameters[i]) for i, name in enumerate(inputs)]
-    if weights:
-        scale = generator.uniform(0.004, 0.012, weights[0][0])
-        raw = generator.integers(-127, 128, weights[0]).astype(np.int8)
-        names.append(plain.weight("w", raw, scale))
-    if len(weights) > 1:
-        bias = generator.integers(-4000, 4000, weights[1]).astype(np.int32)
-        names.append(plain.weight("b", bias, scale * parameters[0][0]))
-    plain.nodes.append(helper.make_node(kind, names, ["y"], **attributes))
-    model = model_of(plain.nodes, inputs, ["y"], plain.constants)
-    runtime = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    (y,) = runtime.run(None, dict(zip(inputs, samples, strict=True)))
-    same = kind in ("AveragePool", "MaxPool", "Transpose", "DepthToSpace")
-    high, low = max(float(y.max()), 0.01), min(float(y.min()), 0.0)
-    scale_out = parameters[0][0] if same else (high - low) / 240
-    zero_point = (
-        parameters[0][1] if same else int(np.clip(-128 - np.rint(low / scale_out), -128, 127))
-    )
-    result = plain.pair("y", scale_out, zero_point)
-    return model_of(plain.nodes, inputs, [result], plain.constants), samples
-
-
+@pytest.mark.parametrize("halves", [False, True], ids=["any-scale", "power-of-two"])
 @pytest.mark.parametrize("unsigned", [False, True], ids=["int8", "uint8"])
 @pytest.mark.parametrize("name", OPERATORS)
-def test_operators(name: str, unsigned: bool, tmp_path: Path, record_property: Record) -> None:
+def test_operators(
+    name: str, unsigned: bool, halves: bool, tmp_path: Path, record_property: Record
+) -> None:
     different, total = 0, 0
     for seed in range(2):
-        model, samples = one_operator(OPERATORS[name], unsigned, seed)
+        model, samples = one_operator(OPERATORS[name], unsigned, seed, halves)
         path = save(model, tmp_path / "model.onnx")
         module = integerize(path)
         raw = []
@@ -199,8 +143,11 @@ def test_operators(name: str, unsigned: bool, tmp_path: Path, record_property: R
         different, total = different + int((found != wanted).sum()), total + found.size
     record_property("share of equal bytes", 1 - different / total)
     print(f"{name}: {1 - different / total:.2%} of bytes equal")
-    # Only halves may be rounded to the other side: they are frequent in averages alone.
-    assert different / total <= (0.2 if "average" in name else 0.04)
+    # Only halves may be rounded to the other side.
+    allowed = 0.15 if "average" in name else 0.04
+    if halves:
+        allowed = next((most for kind, most in HALVES_UP.items() if name.startswith(kind)), 0.0)
+    assert different / total <= allowed
 
 
 def test_weights_are_int8_per_channel_and_biases_int32(tmp_path: Path) -> None:

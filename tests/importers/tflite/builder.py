@@ -46,6 +46,7 @@ class _Op:
     outputs: list[int]
     options: Options | None
     custom_options: bytes | None
+    intermediates: list[int]
 
 
 @dataclass
@@ -59,6 +60,7 @@ class ModelBuilder:
     _tensors: list[_Tensor] = field(default_factory=list)
     _ops: list[_Op] = field(default_factory=list)
     _codes: list[tuple[int, int, str | None]] = field(default_factory=list)
+    _initializers: list["ModelBuilder"] = field(default_factory=list)
 
     def tensor(
         self,
@@ -101,30 +103,39 @@ class ModelBuilder:
         version: int = 1,
         custom: str | None = None,
         custom_options: bytes | None = None,
+        intermediates: Sequence[int] = (),
     ) -> None:
         """Add an op by the name of its ``BuiltinOperator``; options as (table name, fields)."""
         code = (getattr(tflite.BuiltinOperator, name), version, custom)
         if code not in self._codes:
             self._codes.append(code)
         self._ops.append(
-            _Op(self._codes.index(code), list(inputs), list(outputs), options, custom_options)
+            _Op(
+                self._codes.index(code),
+                list(inputs),
+                list(outputs),
+                options,
+                custom_options,
+                list(intermediates),
+            )
         )
+
+    def initializer(self) -> "ModelBuilder":
+        """A subgraph of its own, which CALL_ONCE names by its number in the file: 1, 2, ..."""
+        made = ModelBuilder(_codes=self._codes)
+        self._initializers.append(made)
+        return made
 
     def finish(self, inputs: Sequence[int], outputs: Sequence[int], *, subgraphs: int = 1) -> bytes:
         """The file."""
         b = flatbuffers.Builder(1024)
         buffers = [_buffer(b, None)]
-        tensors = []
-        for tensor in self._tensors:
-            number = 0
-            if tensor.data is not None:
-                buffers.append(_buffer(b, tensor.data.tobytes()))
-                number = len(buffers) - 1
-            tensors.append(_tensor(b, tensor, number))
-        ops = [_op(b, op) for op in self._ops]
+        tensors, ops = self._contents(b, buffers)
         graphs = [
             _subgraph(b, f"main{i or ''}", tensors, ops, inputs, outputs) for i in range(subgraphs)
         ]
+        for i, made in enumerate(self._initializers):
+            graphs.append(_subgraph(b, f"once{i}", *made._contents(b, buffers), [], []))
         codes = [_code(b, *code) for code in self._codes]
         parts = {
             "OperatorCodes": _tables(b, codes),
@@ -138,6 +149,17 @@ class ModelBuilder:
             getattr(tflite, f"ModelAdd{name}")(b, offset)
         b.Finish(tflite.ModelEnd(b), file_identifier=b"TFL3")
         return bytes(b.Output())
+
+    def _contents(self, b: flatbuffers.Builder, buffers: list[int]) -> tuple[list[int], list[int]]:
+        """Tensors and ops of a subgraph; buffers are those of the file."""
+        tensors = []
+        for tensor in self._tensors:
+            number = 0
+            if tensor.data is not None:
+                buffers.append(_buffer(b, tensor.data.tobytes()))
+                number = len(buffers) - 1
+            tensors.append(_tensor(b, tensor, number))
+        return tensors, [_op(b, op) for op in self._ops]
 
 
 def _tables(b: flatbuffers.Builder, offsets: Sequence[int]) -> int:
@@ -221,6 +243,7 @@ def _op(b: flatbuffers.Builder, op: _Op) -> int:
     inputs, outputs = _vector(b, op.inputs, "int32"), _vector(b, op.outputs, "int32")
     options = None if op.options is None else _options(b, *op.options)
     custom = None if op.custom_options is None else b.CreateByteVector(op.custom_options)
+    inside = _vector(b, op.intermediates, "int32") if op.intermediates else None
     tflite.OperatorStart(b)
     tflite.OperatorAddOpcodeIndex(b, op.code)
     tflite.OperatorAddInputs(b, inputs)
@@ -231,6 +254,8 @@ def _op(b: flatbuffers.Builder, op: _Op) -> int:
         tflite.OperatorAddBuiltinOptions(b, options)
     if custom is not None:
         tflite.OperatorAddCustomOptions(b, custom)
+    if inside is not None:
+        tflite.OperatorAddIntermediates(b, inside)
     return int(tflite.OperatorEnd(b))
 
 

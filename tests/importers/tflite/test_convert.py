@@ -96,7 +96,7 @@ def test_missing_quantization_parameters() -> None:
         ({"dtype": "int4", "scale": 0.5}, "is int4, which is not supported yet"),
         ({"scale": 0.5, "sparse": True}, "is sparse"),
         ({"scale": 0.5, "signature": (1, -1)}, "has the dynamic shape [1, -1]"),
-        ({"dtype": "int16", "scale": 0.5}, "is int16, expected float32 or int8"),
+        ({"dtype": "float16", "scale": 0.5}, "is float16, expected float32 or int8"),
     ],
 )
 def test_tensors_that_cannot_be_used(tensor: dict[str, object], expected: str) -> None:

@@ -83,6 +83,10 @@ def _mul(call: Call) -> Result:
     return emit.binary("nn.mul", _number_or_tensor(call, 0), _number_or_tensor(call, 1))
 
 
+def _extremum(name: str, call: Call) -> Result:
+    return emit.binary(name, call.raw(0), call.raw(1))
+
+
 def _div(call: Call) -> Result:
     """aten.div(x, y) for a constant y, as a multiplication."""
     y = _number_or_tensor(call, 1)
@@ -134,6 +138,7 @@ ENTRIES: dict[str, Entry] = {
     "aten.abs": Entry(partial(_unary, "abs"), _UNARY),
     "aten.neg": Entry(partial(_unary, "neg"), _UNARY),
     "aten.exp": Entry(partial(_unary, "exp"), _UNARY),
+    "aten.log": Entry(partial(_unary, "log"), _UNARY),
     "aten.sqrt": Entry(partial(_unary, "sqrt"), _UNARY),
     "aten.leaky_relu": Entry(_leaky_relu, _UNARY),
     "aten.elu": Entry(_elu, _UNARY),
@@ -148,6 +153,8 @@ ENTRIES: dict[str, Entry] = {
     "aten.mul.Scalar": Entry(_mul, ("nn.mul",)),
     "aten.div.Tensor": Entry(_div, ("nn.mul",)),
     "aten.div.Scalar": Entry(_div, ("nn.mul",)),
+    "aten.maximum": Entry(partial(_extremum, "nn.maximum"), ("nn.maximum",)),
+    "aten.minimum": Entry(partial(_extremum, "nn.minimum"), ("nn.minimum",)),
     "aten.pow.Tensor_Scalar": Entry(_power, ("nn.mul", "nn.unary")),
     "aten.square": Entry(_square, ("nn.mul",)),
     "aten.softmax.int": Entry(partial(_softmax, "nn.softmax"), ("nn.softmax",)),
@@ -162,6 +169,4 @@ REMEDIES: dict[str, str] = {
     "aten.celu": "use nn.ELU or nn.ReLU",
     "aten.softplus": "use nn.ReLU",
     "aten.mish": "use nn.Hardswish",
-    "aten.maximum": "use clamp with a constant",
-    "aten.minimum": "use clamp with a constant",
 }

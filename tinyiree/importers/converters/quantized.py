@@ -39,15 +39,7 @@ def _quantize(
             raise Unsupported(f"a range of {low} to {high} for each channel", _REMEDY)
         # nn.quantize saturates at -128 and 127: the narrower range is a clamp before it.
         x = emit.clamp(x, (low - zero_points[0]) * scales[0], (high - zero_points[0]) * scales[0])
-    return build.op(
-        "nn.quantize",
-        [x],
-        access.shape(x),
-        "i8",
-        scales=scales,
-        zero_points=zero_points,
-        axis=axis,
-    )
+    return emit.explicit_quantize(x, scales, zero_points, axis)
 
 
 def _quantize_constant(

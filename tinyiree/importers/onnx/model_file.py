@@ -54,6 +54,7 @@ def load(path: Path, input_shapes: Sequence[Sequence[int]] = ()) -> onnx.ModelPr
         ):
             node.domain = ""
     _set_shapes(model, path, input_shapes)
+    _check_splits(model, path)
     try:
         checker.check_model(model)
     except (checker.ValidationError, ValueError) as error:
@@ -66,7 +67,7 @@ def load(path: Path, input_shapes: Sequence[Sequence[int]] = ()) -> onnx.ModelPr
         # Without data_prop, which expands constants without bound (a ConstantOfShape of a damaged
         # file). Values that shapes are computed from are known when the nodes are converted.
         model = shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
-    except (shape_inference.InferenceError, ValueError) as error:
+    except (shape_inference.InferenceError, ValueError, MemoryError) as error:
         raise TinyireeError(
             f"{path}: its shapes and attributes do not fit together: {_first_line(error)}; "
             f"{_SHAPELESS}"
@@ -108,6 +109,7 @@ def _texts(model: onnx.ModelProto) -> Iterator[object]:
         yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
         for attribute in node.attribute:
             yield attribute.name
+            yield from (_decoded(text) for text in (attribute.s, *attribute.strings))
     for value in (*graph.input, *graph.output):
         yield value.name
         yield from (extent.dim_param for extent in value.type.tensor_type.shape.dim)
@@ -115,6 +117,14 @@ def _texts(model: onnx.ModelProto) -> Iterator[object]:
         yield tensor.name
         for pair in tensor.external_data:
             yield from (pair.key, pair.value)
+
+
+def _decoded(text: bytes) -> str | bytes:
+    """What protobuf gives for fields that are texts by their type."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text
 
 
 def _check_opset(model: onnx.ModelProto, path: Path) -> None:
@@ -125,6 +135,17 @@ def _check_opset(model: onnx.ModelProto, path: Path) -> None:
                 f"{path}: the model is of opset {entry.version}, expected {OLDEST_OPSET} to "
                 f"{newest}; export it with opset_version=17"
             )
+
+
+def _check_splits(model: onnx.ModelProto, path: Path) -> None:
+    """Shape inference makes room for as many outputs as the attribute says."""
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.name == "num_outputs" and attribute.i != len(node.output):
+                raise TinyireeError(
+                    f"{path}: {node.op_type} '{node.name}' has {len(node.output)} outputs, "
+                    f"expected {attribute.i} as its attribute num_outputs says; export it again"
+                )
 
 
 def _load_external_data(model: onnx.ModelProto, path: Path) -> None:

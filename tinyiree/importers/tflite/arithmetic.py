@@ -58,19 +58,39 @@ def quantize_multiplier(factor: float) -> tuple[int, int]:
     return multiplier, 31 - exponent
 
 
+def float32_factor(first: float, second: float, divisor: float) -> float:
+    """``first * second / divisor`` in float32, as some kernels compute their factors."""
+    with np.errstate(all="ignore"):
+        return float(np.float32(first) * np.float32(second) / np.float32(divisor))
+
+
+def reduced_multiplier(factor: float) -> tuple[int, int]:
+    """A real factor as ``(m, r)`` of R, as the kernels scale accumulators of 64 bits.
+
+    The multiplier keeps 16 of its 31 bits (``MultiplyByQuantizedMultiplier`` of int64).
+    """
+    multiplier, shift = quantize_multiplier(factor)
+    if shift < 31 - 7:
+        raise Unsupported(f"a rescaling factor of {factor:g}", "correct the scales")
+    reduced = min((multiplier + (1 << 15)) >> 16, 0x7FFF)
+    return reduced, shift - 16
+
+
 def ratio(a: float, b: float) -> float:
     """``a / b`` where the kernel divides float32 by float32."""
     return float(np.float32(a) / np.float32(b))
 
 
-def activation_range(activation: str, scale: float, zero_point: int) -> tuple[int, int]:
-    """Clamp bounds of an int8 result with a fused activation."""
+def activation_range(
+    activation: str, scale: float, zero_point: int, limits: tuple[int, int] = (INT8_MIN, INT8_MAX)
+) -> tuple[int, int]:
+    """Clamp bounds of an integer result with a fused activation; limits are those of its type."""
     low, high = BOUNDS[activation]
-    bounds = [INT8_MIN, INT8_MAX]
+    bounds = list(limits)
     for i, real in enumerate((low, high)):
         if math.isfinite(real):
             raw = quantize_bound(real, scale, zero_point)
-            bounds[i] = max(INT8_MIN, raw) if i == 0 else min(INT8_MAX, raw)
+            bounds[i] = max(limits[0], raw) if i == 0 else min(limits[1], raw)
     return bounds[0], bounds[1]
 
 

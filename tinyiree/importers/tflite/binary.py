@@ -10,9 +10,11 @@ from tinyiree.importers.tflite.arithmetic import quantize_multiplier, ratio
 from tinyiree.importers.tflite.arithmetic_ops import broadcast, combine
 from tinyiree.importers.tflite.call import Call, Entry
 from tinyiree.importers.tflite.movement import selected, transposed
+from tinyiree.importers.tflite.types import ARITHMETIC, QUANTIZED
 
 _ACCUMULATOR_MOST = 2**31 - 1
 _FARTHEST = 255
+_COMPARED = (*ARITHMETIC, "int32", "int64")
 
 
 def sub(call: Call) -> ir.Value:
@@ -21,8 +23,9 @@ def sub(call: Call) -> ir.Value:
 
 
 def mul(call: Call) -> ir.Value:
-    """MUL with broadcasting; int8 rounds twice."""
-    dtype = call.expect(("int8", "float32"), 0, 1)
+    """MUL with broadcasting; integers round twice."""
+    dtype = call.expect(ARITHMETIC, 0, 1)
+    call.expect_output()
     a, b = broadcast(call)
     if dtype == "float32":
         return call.clamped(call.emit("nn.mul", [a, b]))
@@ -42,10 +45,12 @@ def mul(call: Call) -> ir.Value:
 
 
 def extreme(name: str) -> Callable[[Call], ir.Value]:
-    """The converter of MAXIMUM or MINIMUM; int8 compares raw values, as the kernel does."""
+    """The converter of MAXIMUM or MINIMUM; quantized data is compared raw, as the kernel does."""
 
     def convert(call: Call) -> ir.Value:
-        if call.expect(("int8", "float32", "int32"), 0, 1) == "int8":
+        call.expect(_COMPARED, 0, 1)
+        call.expect_output()
+        if call.input(0).dtype in QUANTIZED:
             call.same_quantization(call.input(0), call.input(1), call.output())
         return call.emit(name, list(broadcast(call)))
 
@@ -118,10 +123,10 @@ def _matmul_factor(call: Call) -> float:
 _MOVES = ("nn.reshape", "nn.slice", "nn.gather", "nn.transpose")
 
 ENTRIES: dict[str, Entry] = {
-    "SUB": Entry(sub, ("nn.sub", "nn.clamp", "qnn.tflite_add"), version=5),
-    "MUL": Entry(mul, ("nn.mul", "nn.clamp", "qnn.mul"), version=7),
-    "MAXIMUM": Entry(extreme("nn.maximum"), ("nn.maximum",), ("int8", "float32", "int32"), 4),
-    "MINIMUM": Entry(extreme("nn.minimum"), ("nn.minimum",), ("int8", "float32", "int32"), 4),
+    "SUB": Entry(sub, ("nn.sub", "nn.clamp", "qnn.add", "qnn.tflite_add"), ARITHMETIC, 5),
+    "MUL": Entry(mul, ("nn.mul", "nn.clamp", "qnn.mul"), ARITHMETIC, 7),
+    "MAXIMUM": Entry(extreme("nn.maximum"), ("nn.maximum",), _COMPARED, 4),
+    "MINIMUM": Entry(extreme("nn.minimum"), ("nn.minimum",), _COMPARED, 4),
 }
 
 MATMUL_ENTRIES: dict[str, Entry] = {

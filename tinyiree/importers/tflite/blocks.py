@@ -71,9 +71,9 @@ def _blocks(call: Call, what: str) -> tuple[list[int], list[list[int]]]:
 
 def space_to_batch(call: Call) -> Tensor:
     """SPACE_TO_BATCH_ND: padded with the real number 0; blocks go to the front of the batch."""
-    dtype = call.expect(TYPES, 0)
+    call.expect(TYPES, 0)
     sizes, amounts = _blocks(call, "paddings")
-    value = float(call.quantization(call.output())[1]) if dtype == "int8" else 0.0
+    value = call.zero(call.output())
     rest = len(call.input(0).shape) - 1 - len(sizes)
     low, high = ([0, *(pair[i] for pair in amounts), *[0] * rest] for i in (0, 1))
     x: Tensor = call.value(0)
@@ -224,6 +224,7 @@ ENTRIES: dict[str, Entry] = {
     "RESIZE_BILINEAR": Entry(
         resize_bilinear,
         ("qnn.tflite_resize_bilinear", "nn.gather", "nn.slice", "nn.mul", "nn.add"),
-        version=4,
+        ("int8", "float32"),
+        4,
     ),
 }

@@ -9,6 +9,7 @@ from iree.compiler import ir
 from tinyiree.importers.call import Tensor, Unsupported, materialize, shape_of
 from tinyiree.importers.tflite.arithmetic import ACTIVATIONS, BOUNDS, activation_range
 from tinyiree.importers.tflite.model import Array, Op, Quantization, TensorInfo
+from tinyiree.importers.tflite.types import UINT8_OFFSET, limits, stored
 from tinyiree.ir import access, build
 
 
@@ -56,7 +57,7 @@ class Call:
 
     def value(self, index: int) -> ir.Value:
         """An input as a value; a constant is put into the module."""
-        return materialize(self.raw(index))
+        return put(self.raw(index))
 
     def constant(self, index: int, what: str) -> Array:
         """An input that has to be a constant, as an array of its own dtype."""
@@ -73,7 +74,7 @@ class Call:
         return [int(v) for v in self.constant(index, what).astype(np.int64).ravel()]
 
     def expect(self, dtypes: Sequence[str], *indices: int) -> str:
-        """The element type of an input, which others must have, too.
+        """The element type of an input as it is stored, which others must have, too.
 
         Raises:
             Unsupported: another type, or a mixture.
@@ -85,7 +86,22 @@ class Call:
                 f"inputs {listed}, expected {' or '.join(dtypes)}",
                 "quantize the whole model to int8, or keep it in float32",
             )
-        return found[0].dtype
+        return stored(found[0].dtype)
+
+    def expect_output(self, *dtypes: str) -> None:
+        """Raise Unsupported unless output 0 has one of the types, by default that of input 0."""
+        wanted = dtypes or (self.input(0).dtype,)
+        if self.output().dtype not in wanted:
+            raise Unsupported(
+                f"the output {self.output()}, expected {' or '.join(wanted)}",
+                "convert the model again, with one type for all activations",
+            )
+
+    def zero(self, tensor: TensorInfo) -> float:
+        """How the number 0 is stored in a tensor: its zero point, if it is quantized."""
+        if tensor.quantization is not None:
+            return float(self.quantization(tensor)[1])
+        return float(-UINT8_OFFSET if tensor.dtype == "uint8" else 0)
 
     # Quantization.
 
@@ -157,7 +173,7 @@ class Call:
         element: str | None = None,
     ) -> ir.Value:
         """Write an op; by default with the shape of output 0 and the type of the first operand."""
-        values = [materialize(operand) for operand in operands]
+        values = [put(operand) for operand in operands]
         kind = access.element_type(values[0]) if element is None else element
         return build.op(
             name, values, self.output().shape if shape is None else shape, kind, **attributes
@@ -171,14 +187,19 @@ class Call:
         if access.element_type(x) == "f32":
             low, high = BOUNDS[activation]
             return self.emit("nn.clamp", [x], {"min": low, "max": high}, access.shape(x))
-        low, high = activation_range(activation, *self.quantization(self.output()))
+        low, high = self.activation_bounds(activation)
         return self.emit("qnn.clamp", [x], integer_clamp(low, high), access.shape(x))
 
     def integer_output(self) -> dict[str, int]:
-        """The attributes of an int8 result: zero point, and clamp bounds by fused activation."""
-        scale, zero_point = self.quantization(self.output())
-        low, high = activation_range(self.activation(), scale, zero_point)
+        """The attributes of an integer result: zero point, and bounds by fused activation."""
+        _, zero_point = self.quantization(self.output())
+        low, high = self.activation_bounds(self.activation())
         return {"output_zero_point": zero_point, "clamp_min": low, "clamp_max": high}
+
+    def activation_bounds(self, activation: str) -> tuple[int, int]:
+        """The least and the greatest value of output 0 behind an activation."""
+        scale, zero_point = self.quantization(self.output())
+        return activation_range(activation, scale, zero_point, limits(self.output().dtype))
 
     def reshaped(self, x: Tensor, shape: Sequence[int]) -> Tensor:
         """``nn.reshape``; nothing when the shape is the same."""
@@ -187,6 +208,13 @@ class Call:
         if not isinstance(x, ir.Value):
             return x.reshape(tuple(shape))
         return self.emit("nn.reshape", [x], {}, shape)
+
+
+def put(tensor: Tensor) -> ir.Value:
+    """A value for a tensor; a constant becomes an ``arith.constant`` of its own type."""
+    if isinstance(tensor, np.ndarray) and tensor.dtype in (np.int16, np.int64):
+        return build.constant(tensor)
+    return materialize(tensor)
 
 
 def integer_clamp(low: int, high: int) -> dict[str, int]:
@@ -207,12 +235,16 @@ class Entry:
         emits: ops of the normal form that it may write.
         dtypes: of the data that it takes.
         version: the highest version of the operator whose meaning is known.
+        note: what else `tinyiree ops` says of it.
+        updates: inputs that are variables, whose new values follow the outputs among the results.
     """
 
     convert: Converter
     emits: tuple[str, ...]
     dtypes: tuple[str, ...] = ("int8", "float32")
     version: int = 1
+    note: str = ""
+    updates: tuple[int, ...] = ()
 
 
 def table_of(call: Call, values: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]") -> ir.Value:

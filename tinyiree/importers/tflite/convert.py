@@ -11,23 +11,29 @@ from pathlib import Path
 from iree.compiler import ir
 
 from tinyiree.errors import TinyireeError
-from tinyiree.importers.call import Tensor, Unsupported, materialize, shape_of
-from tinyiree.importers.tflite.call import Call
+from tinyiree.importers.call import Tensor, Unsupported, shape_of
+from tinyiree.importers.tflite.call import Call, put
 from tinyiree.importers.tflite.model import Model, Op, TensorInfo
 from tinyiree.importers.tflite.names import Names, edge_name, layer_name
 from tinyiree.importers.tflite.reader import read_model
 from tinyiree.importers.tflite.table import TABLE
+from tinyiree.importers.tflite.types import (
+    ELEMENTS,
+    QUANTIZED,
+    STORED,
+    UINT8_OFFSET,
+    stored_model,
+)
+from tinyiree.importers.tflite.variables import Variable, resolve_variables, variables_of
 from tinyiree.importers.torch_dialect import new_main
 from tinyiree.ir import access, build
+from tinyiree.ir.state import STATE, state_attributes
 from tinyiree.ir.verify import verify
 
-_ELEMENTS = {"float32": "f32", "int8": "i8", "int32": "i32"}
-_EDGE_ELEMENTS = ("float32", "int8")
 _FALLBACK = "rewrite this part of the model with the operators that `tinyiree ops` lists"
 _REMEDIES = {
     "IF": "convert one branch: control flow is not supported",
     "WHILE": "unroll the loop: control flow is not supported",
-    "CALL_ONCE": "convert the model without initialization of variables",
 }
 
 
@@ -48,9 +54,9 @@ def convert_model(model: Model) -> ir.Module:
 
 class _Conversion:
     def __init__(self, model: Model) -> None:
-        self._model = model
+        resolved, self._problems = resolve_variables(model)
+        self._model = stored_model(resolved)
         self._values: dict[int, Tensor] = {}
-        self._problems: list[str] = []
         # Tensors whose operator could not be imported: what reads them is not tried.
         self._missing: set[int] = set()
         self._layers = Names()
@@ -58,22 +64,27 @@ class _Conversion:
     def run(self) -> ir.Module:
         model = self._model
         for tensor in model.tensors:
-            if tensor.data is not None and not tensor.problem:
+            if tensor.data is not None and not tensor.problem and not tensor.variable:
                 self._values[tensor.index] = tensor.data
         inputs = self._inputs()
-        types = [build.tensor_type(t.shape, _ELEMENTS[t.dtype]) for t in inputs]
+        variables = variables_of(model)
+        tensors = [*inputs, *(variable.tensor for variable in variables)]
+        types = [build.tensor_type(t.shape, ELEMENTS[t.dtype]) for t in tensors]
         module, body = new_main(types)
-        for tensor, argument in zip(inputs, body.arguments, strict=True):
-            self._values[tensor.index] = argument
         with ir.InsertionPoint(body):
+            for tensor, argument in zip(tensors, body.arguments, strict=True):
+                self._values[tensor.index] = (
+                    argument if tensor.variable else _turned(tensor, argument, "input")
+                )
             for op in model.ops:
                 self._convert(op)
             results = self._outputs()
+            results += [put(self._values[variable.tensor.index]) for variable in variables]
             ir.Operation.create("func.return", operands=results)
         build.update_function_type(module)
-        self._name_edges(module, inputs)
+        self._name_edges(module, inputs, variables)
         build.erase_dead(module)
-        _mark_integer(module)
+        _mark_integer(module, model.tensors)
         try:
             verify(module)
         except TinyireeError as error:
@@ -85,9 +96,9 @@ class _Conversion:
         for number, index in enumerate(self._model.inputs):
             tensor = self._model.tensors[index]
             problem = tensor.problem
-            if not problem and tensor.dtype not in _EDGE_ELEMENTS:
+            if not problem and tensor.dtype not in ELEMENTS:
                 problem = (
-                    f"is {tensor.dtype}, expected {' or '.join(_EDGE_ELEMENTS)}; convert the model "
+                    f"is {tensor.dtype}, expected {' or '.join(ELEMENTS)}; convert the model "
                     "with such inputs"
                 )
             if not problem and tensor.shape == ():
@@ -118,9 +129,11 @@ class _Conversion:
     def _try(self, op: Op) -> str | None:
         """Convert an operator; what is wrong, or None."""
         try:
-            result = TABLE[op.name].convert(Call(op, self._model.tensors, self._values))
+            entry = TABLE[op.name]
+            result = entry.convert(Call(op, self._model.tensors, self._values))
             results = list(result) if isinstance(result, list | tuple) else [result]
-            for index, value in zip(op.outputs, results, strict=True):
+            targets = (*op.outputs, *(op.inputs[i] for i in entry.updates))
+            for index, value in zip(targets, results, strict=True):
                 _check_result(self._model.tensors[index], value)
                 self._values[index] = value
         except Unsupported as error:
@@ -161,7 +174,7 @@ class _Conversion:
         for number, index in enumerate(self._model.outputs):
             tensor = self._model.tensors[index]
             if index in self._values:
-                found.append(materialize(self._values[index]))
+                found.append(_turned(tensor, put(self._values[index]), "output"))
             elif index not in self._missing:
                 self._problems.append(f"output {number} {tensor} is computed by no operator")
         if self._problems:
@@ -172,29 +185,49 @@ class _Conversion:
             )
         return found
 
-    def _name_edges(self, module: ir.Module, inputs: Sequence[TensorInfo]) -> None:
+    def _name_edges(
+        self, module: ir.Module, inputs: Sequence[TensorInfo], variables: Sequence[Variable]
+    ) -> None:
+        outputs = [self._model.tensors[index] for index in self._model.outputs]
         names = Names()
-        for i, tensor in enumerate(inputs):
-            name = names.unique(edge_name(tensor.name, "input"))
-            for key, attribute in _edge_attributes(name, tensor).items():
-                build.set_argument_attribute(module, i, key, attribute)
-        names = Names()
-        for i, index in enumerate(self._model.outputs):
-            tensor = self._model.tensors[index]
-            name = names.unique(edge_name(tensor.name, "output"))
-            for key, attribute in _edge_attributes(name, tensor).items():
-                build.set_result_attribute(module, i, key, attribute)
+        marked = [
+            state_attributes(
+                names.unique(edge_name(variable.tensor.name, "state")), variable.initial
+            )
+            for variable in variables
+        ]
+        build.name_edges(
+            module,
+            [*_edge_attributes(inputs, "input"), *marked],
+            [*_edge_attributes(outputs, "output"), *([{STATE: ir.UnitAttr.get()}] * len(marked))],
+        )
 
 
-def _edge_attributes(name: str, tensor: TensorInfo) -> dict[str, ir.Attribute]:
+def _edge_attributes(tensors: Sequence[TensorInfo], kind: str) -> list[dict[str, ir.Attribute]]:
+    names = Names()
+    return [_edge(names.unique(edge_name(tensor.name, kind)), tensor) for tensor in tensors]
+
+
+def _edge(name: str, tensor: TensorInfo) -> dict[str, ir.Attribute]:
     found: dict[str, ir.Attribute] = {"tiny.name": ir.StringAttr.get(name)}
     quantization = tensor.quantization
-    if tensor.dtype == "int8" and quantization is not None and len(quantization.scales) == 1:
+    if tensor.dtype in STORED:
+        found["tiny.dtype"] = ir.StringAttr.get(tensor.dtype)
+    if tensor.dtype in QUANTIZED and quantization is not None and len(quantization.scales) == 1:
+        zero_point = quantization.zero_points[0]
+        if tensor.dtype == "uint8":
+            zero_point += UINT8_OFFSET
         found["tiny.scale"] = ir.FloatAttr.get(ir.F64Type.get(), quantization.scales[0])
-        found["tiny.zero_point"] = ir.IntegerAttr.get(
-            ir.IntegerType.get_signless(64), quantization.zero_points[0]
-        )
+        found["tiny.zero_point"] = ir.IntegerAttr.get(ir.IntegerType.get_signless(64), zero_point)
     return found
+
+
+def _turned(tensor: TensorInfo, value: ir.Value, kind: str) -> ir.Value:
+    """The bytes of a uint8 edge as the int8 that is stored, or the other way round."""
+    if tensor.dtype != "uint8":
+        return value
+    with ir.Location.name(edge_name(tensor.name, kind)):
+        return build.op("qnn.flip_sign", [value], tensor.shape, "i8")
 
 
 def _check_result(tensor: TensorInfo, value: Tensor) -> None:
@@ -202,8 +235,8 @@ def _check_result(tensor: TensorInfo, value: Tensor) -> None:
     if isinstance(value, ir.Value):
         element = access.element_type(value)
     else:
-        element = {"float32": "f32", "int8": "i8"}.get(str(value.dtype), str(value.dtype))
-    expected = _ELEMENTS.get(tensor.dtype, tensor.dtype)
+        element = ELEMENTS.get(str(value.dtype), str(value.dtype))
+    expected = ELEMENTS.get(tensor.dtype, tensor.dtype)
     if shape_of(value) != tensor.shape or element != expected:
         raise Unsupported(
             f"its output {tensor} should be {element} of shape {list(shape_of(value))}",
@@ -211,13 +244,13 @@ def _check_result(tensor: TensorInfo, value: Tensor) -> None:
         )
 
 
-def _mark_integer(module: ir.Module) -> None:
+def _mark_integer(module: ir.Module, tensors: Sequence[TensorInfo]) -> None:
     """Note that the model is an integer program, and that its float parts stay float."""
     ops = [
         op for op in access.operations(module) if op.name not in ("arith.constant", "func.return")
     ]
-    values = [*access.main_block(module).arguments, *(op.results[0] for op in ops)]
-    if not any(access.element_type(value) == "i8" for value in values):
+    quantized = any(t.dtype in QUANTIZED and t.data is None for t in tensors)
+    if not quantized and not any(op.name == "nn.dynamic_quantize" for op in ops):
         return
     access.main_function(module).attributes["tiny.integer"] = ir.UnitAttr.get()
     for op in ops:

@@ -15,6 +15,9 @@ from tinyiree.importers.tflite.arithmetic import quantize_multiplier, ratio
 from tinyiree.importers.tflite.arithmetic_ops import broadcast
 from tinyiree.importers.tflite.call import Call, Entry, table_of
 from tinyiree.importers.tflite.hard_swish import hard_swish_table
+from tinyiree.importers.tflite.int16 import sigmoid16
+from tinyiree.importers.tflite.types import ARITHMETIC, BYTES_AND_FLOAT, EIGHT_BITS
+from tinyiree.ir import build
 from tinyiree.ir.fixedpoint import rescale_twice
 from tinyiree.ir.interpret_tflite_ops import inverse_square_root
 
@@ -115,14 +118,19 @@ def _rsqrt_table(call: Call) -> Int64:
     return np.where(x <= 0, 127, y)
 
 
-def function(name: str, table: Table, alpha: Callable[[Call], float]) -> Callable[[Call], ir.Value]:
+def function(
+    name: str,
+    table: Table,
+    alpha: Callable[[Call], float],
+    dtypes: tuple[str, ...] = ("int8", "float32"),
+) -> Callable[[Call], ir.Value]:
     """The converter of a function: ``nn.unary`` of that name for float32, a table for int8."""
 
     def convert(call: Call) -> ir.Value:
         check_shape(call)
-        if call.expect(("int8", "float32"), 0) == "int8":
-            if call.output().dtype != "int8":
-                raise Unsupported(f"the output {call.output()}, expected int8", "quantize to int8")
+        dtype = call.expect(dtypes, 0)
+        call.expect_output()
+        if dtype == "int8":
             return table_of(call, table(call))
         return call.emit("nn.unary", [call.value(0)], {"fn": name, "alpha": alpha(call)})
 
@@ -131,11 +139,57 @@ def function(name: str, table: Table, alpha: Callable[[Call], float]) -> Callabl
 
 def logistic(call: Call) -> ir.Value:
     """LOGISTIC; an int8 result has the scale 1/256."""
-    if call.input(0).dtype == "int8" and call.quantization(call.output())[0] != 1 / 256:
+    if call.input(0).dtype in EIGHT_BITS and call.quantization(call.output())[0] != 1 / 256:
         raise Unsupported(
             f"the output {call.output()}, expected the scale 1/256", "convert the model again"
         )
-    return function("sigmoid", float_table(_logistic), _none)(call)
+    return with_int16("sigmoid", float_table(_logistic))(call)
+
+
+def with_int16(name: str, table: Table) -> Callable[[Call], ir.Value]:
+    """The converter of LOGISTIC or TANH, for all types."""
+    others = function(name, table, _none, BYTES_AND_FLOAT)
+
+    def convert(call: Call) -> ir.Value:
+        if call.expect(ARITHMETIC, 0) != "int16":
+            return others(call)
+        check_shape(call)
+        call.expect_output()
+        return sigmoid16(call, name)
+
+    return convert
+
+
+def leaky_relu(call: Call) -> ir.Value:
+    """LEAKY_RELU; int16 as PRELU with a slope of 1 or -1 in steps of its absolute value."""
+    if call.expect(ARITHMETIC, 0) != "int16":
+        others = function(
+            "leaky_relu",
+            _leaky_relu_table,
+            lambda call: call.number("alpha", 0.0),
+            BYTES_AND_FLOAT,
+        )
+        return others(call)
+    check_shape(call)
+    call.expect_output()
+    scale, output_scale = (call.quantization(t)[0] for t in (call.input(0), call.output()))
+    alpha = np.float32(call.number("alpha", 0.0))
+    slope = float(np.float32(scale) * alpha / np.float32(output_scale))
+    sign = np.full((1,) * len(call.output().shape), -1 if slope < 0 else 1, np.int16)
+    above, below = quantize_multiplier(ratio(scale, output_scale)), quantize_multiplier(abs(slope))
+    return call.emit(
+        "qnn.tflite_prelu",
+        [call.value(0), build.constant(sign)],
+        {
+            "input_zero_point": 0,
+            "alpha_zero_point": 0,
+            "identity_multiplier": above[0],
+            "identity_shift": above[1],
+            "multiplier": below[0],
+            "shift": below[1],
+            **call.integer_output(),
+        },
+    )
 
 
 def float_function(name: str) -> Callable[[Call], ir.Value]:
@@ -159,8 +213,9 @@ def square(call: Call) -> ir.Value:
 
 def prelu(call: Call) -> ir.Value:
     """PRELU: one slope for all (int8: a table), or slopes that broadcast to the data."""
-    dtype = call.expect(("int8", "float32"), 0, 1)
+    dtype = call.expect(BYTES_AND_FLOAT, 0, 1)
     check_shape(call)
+    call.expect_output()
     _, alpha = broadcast(call)
     x = call.value(0)
     if dtype == "float32":
@@ -205,14 +260,17 @@ _BOTH = ("nn.unary", "qnn.lookup", "qnn.clamp")
 _FLOAT = ("float32",)
 
 ENTRIES: dict[str, Entry] = {
-    "LOGISTIC": Entry(logistic, _BOTH, version=3),
-    "TANH": Entry(function("tanh", float_table(_rounded(np.tanh)), _none), _BOTH, version=3),
-    "HARD_SWISH": Entry(function("hard_swish", hard_swish_table, _none), _BOTH),
-    "LEAKY_RELU": Entry(
-        function("leaky_relu", _leaky_relu_table, lambda call: call.number("alpha", 0.0)),
-        _BOTH,
-        version=2,
+    "LOGISTIC": Entry(logistic, (*_BOTH, "qnn.tflite_sigmoid"), ARITHMETIC, 3),
+    "TANH": Entry(
+        with_int16("tanh", float_table(_rounded(np.tanh))),
+        (*_BOTH, "qnn.tflite_sigmoid"),
+        ARITHMETIC,
+        3,
     ),
+    "HARD_SWISH": Entry(
+        function("hard_swish", hard_swish_table, _none, BYTES_AND_FLOAT), _BOTH, BYTES_AND_FLOAT
+    ),
+    "LEAKY_RELU": Entry(leaky_relu, (*_BOTH, "qnn.tflite_prelu"), ARITHMETIC, 2),
     "ELU": Entry(function("elu", float_table(_elu), lambda call: 1.0), _BOTH),
     "ABS": Entry(function("abs", _abs_table, _none), _BOTH, version=5),
     "NEG": Entry(function("neg", _neg_table, _none), _BOTH, version=2),
@@ -221,5 +279,9 @@ ENTRIES: dict[str, Entry] = {
     "RSQRT": Entry(function("rsqrt", _rsqrt_table, _none), _BOTH, version=3),
     "SQRT": Entry(float_function("sqrt"), ("nn.unary",), _FLOAT),
     "SQUARE": Entry(square, ("nn.mul",), _FLOAT),
-    "PRELU": Entry(prelu, ("nn.clamp", "nn.mul", "nn.add", "qnn.lookup", "qnn.tflite_prelu")),
+    "PRELU": Entry(
+        prelu,
+        ("nn.clamp", "nn.mul", "nn.add", "qnn.lookup", "qnn.tflite_prelu"),
+        BYTES_AND_FLOAT,
+    ),
 }

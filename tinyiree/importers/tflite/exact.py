@@ -29,6 +29,8 @@ Step = Callable[[Int64], Int64]
 """Monotone, on int64 arrays: accumulators to results before the output zero point."""
 
 _WORD = 2**31 - 1
+LONG_BITS, MAX_LONG_SHIFT = 62, 94
+"""The multiplier of ``fit_long``, and the greatest shift that 64 bits of the product's 96 allow."""
 _INT8 = np.arange(-128, 128, dtype=np.int64)
 _NEARBY = sorted(product(range(-8, 9), repeat=2), key=lambda pair: pair[0] ** 2 + pair[1] ** 2)
 
@@ -72,7 +74,7 @@ def fit(step: Step, factor: float, low: int, high: int, bound: int) -> tuple[int
     Raises:
         Unsupported: no 64-bit product gives it either.
     """
-    k, threshold = _steps(step, low, high, bound)
+    k, threshold = _steps(step, factor, low, high, bound)
     _, exponent = math.frexp(factor)
     # More bits than 31 only where they are needed, and as many as a 64-bit product has room for.
     room = 62 - max(bound, 1).bit_length() - 31
@@ -89,23 +91,85 @@ def fit(step: Step, factor: float, low: int, high: int, bound: int) -> tuple[int
     )
 
 
-def _steps(step: Step, low: int, high: int, bound: int) -> tuple[list[int], list[int]]:
+def fit_long(step: Step, factor: float, low: int, high: int, bound: int) -> tuple[int, int]:
+    """``fit`` for results of 16 bits, whose many steps need a multiplier of more bits.
+
+    A multiplier of 62 bits, as exact as the factor, is tried on every step.
+
+    Raises:
+        Unsupported: none that was tried gives it, or an accumulator of more than 32 bits matters.
+    """
+    try:
+        return fit(step, factor, low, high, bound)
+    except Unsupported as error:
+        k, threshold = _steps(step, factor, low, high, bound)
+        mantissa, exponent = math.frexp(factor)
+        shift = LONG_BITS - exponent
+        # What is beyond is clamped.
+        if shift > MAX_LONG_SHIFT or 2 * max(abs(low), high) + 3 > 2 * factor * _WORD:
+            raise error
+        exact = int(mantissa * 2**53) << (LONG_BITS - 53)
+        for more in (1, 0, -1, 2**6, -(2**6)):
+            reached = _long(threshold, exact + more, shift) >= k
+            if (reached & (_long(threshold - 1, exact + more, shift) < k)).all():
+                return exact + more, shift
+        raise error
+
+
+def _long(acc: Int64, multiplier: int, shift: int) -> Int64:
+    """R of accumulators of 32 bits and a multiplier of 62, for a shift above 32."""
+    high = acc * (multiplier >> 32) + ((acc * (multiplier & 0xFFFFFFFF)) >> 32)
+    result: Int64 = (high + (np.int64(1) << (shift - 33))) >> (shift - 32)
+    return result
+
+
+def _steps(step: Step, factor: float, low: int, high: int, bound: int) -> tuple[Int64, Int64]:
     """Each result above ``low`` that is reached and the least accumulator that reaches it."""
     k = np.arange(low + 1, high + 1, dtype=np.int64)
     # Invariant: step(below) < k <= step(above), where the ends stand for unreachable.
-    below = np.full_like(k, -bound - 1)
-    above = np.full_like(k, bound + 1)
+    with np.errstate(over="ignore"):
+        guess = np.clip((k - 0.5) / max(factor, 1e-300), -bound - 1, bound + 1).astype(np.int64)
+    below, above = np.maximum(guess - 2, -bound - 1), np.minimum(guess + 2, bound + 1)
+    below = np.where((below > -bound - 1) & (step(below) >= k), -bound - 1, below)
+    above = np.where((above < bound + 1) & (step(above) < k), bound + 1, above)
     while ((above - below) > 1).any():
         middle = (below + above) >> 1
         reached = step(middle) >= k
         above = np.where(reached, middle, above)
         below = np.where(reached, below, middle)
     inside = (above > -bound) & (above <= bound)
-    return [int(v) for v in k[inside]], [int(v) for v in above[inside]]
+    return k[inside], above[inside]
 
 
-def _interval(k: list[int], threshold: list[int], shift: int) -> tuple[int, int]:
+def _interval(k: Int64, threshold: Int64, shift: int) -> tuple[int, int]:
     """The multipliers, from 0 on, that satisfy the bounds of the module docstring; perhaps none."""
+    if len(k) and shift + int(np.abs(k).max()).bit_length() < 62:
+        return _interval_of_words(k, threshold, shift)
+    return _interval_of_integers(k.tolist(), threshold.tolist(), shift)
+
+
+def _interval_of_words(k: Int64, acc: Int64, shift: int) -> tuple[int, int]:
+    """``_interval`` where nothing passes 64 bits, all steps at once."""
+    line = (k << shift) - (np.int64(1) << (shift - 1))
+    if ((acc == 0) & (line > 0)).any() or ((acc == 1) & (line < 1)).any():
+        return 1, 0
+    positive, negative = acc > 0, acc < 0
+    after, before = acc > 1, acc < 1
+    least = [
+        np.zeros(1, np.int64),
+        -(-line[positive] // acc[positive]),
+        -((line[before] - 1) // (1 - acc[before])),
+    ]
+    most = [
+        np.full(1, 2**62),
+        line[negative] // acc[negative],
+        (line[after] - 1) // (acc[after] - 1),
+    ]
+    return int(np.concatenate(least).max()), int(np.concatenate(most).min())
+
+
+def _interval_of_integers(k: list[int], threshold: list[int], shift: int) -> tuple[int, int]:
+    """``_interval`` with Python's integers."""
     least, most = 0, 2**62
     half = 1 << (shift - 1)
     for value, acc in zip(k, threshold, strict=True):

@@ -1,4 +1,4 @@
-"""FULLY_CONNECTED, int8 and float32.
+"""FULLY_CONNECTED: integers, float32, and float32 with int8 weights (hybrid).
 
 The reference kernel rounds once: ``round(double(acc) * scale)``, halves away from zero. The
 importer finds multipliers with which ``R`` gives the same for every accumulator (``exact``).
@@ -7,17 +7,27 @@ importer finds multipliers with which ``R`` gives the same for every accumulator
 import numpy as np
 from iree.compiler import ir
 
-from tinyiree.importers.call import Tensor, Unsupported
+from tinyiree.importers.call import Tensor, Unsupported, materialize
 from tinyiree.importers.tflite.call import Call, Entry
-from tinyiree.importers.tflite.convolution import bias_of, check_accumulator, rescaling_factors
-from tinyiree.importers.tflite.exact import fit, round_product
+from tinyiree.importers.tflite.convolution import (
+    bias_of,
+    centered_weights,
+    check_accumulator,
+    integer_bias,
+    narrow,
+    rescaling_factors,
+    weighted_type,
+)
+from tinyiree.importers.tflite.exact import fit, fit_long, round_product
+from tinyiree.importers.tflite.hybrid import HYBRID_OPS, hybrid, is_hybrid
 from tinyiree.importers.tflite.model import Array
+from tinyiree.importers.tflite.types import ARITHMETIC
 from tinyiree.ir import access, build
 
 
 def fully_connected(call: Call) -> Tensor:
     """``[..., K]`` flattened to rows of K, times weights ``[O, K]``."""
-    dtype = call.expect(("int8", "float32"), 0, 1)
+    dtype = weighted_type(call)
     weights = call.constant(1, "weights")
     if call.option("weights_format", 0) != 0:
         raise Unsupported("shuffled weights", "convert the model again with default weights")
@@ -33,7 +43,13 @@ def fully_connected(call: Call) -> Tensor:
             "convert the model again",
         )
     x = call.reshaped(call.value(0), (rows, depth))
-    y = _float(call, x, weights) if dtype == "float32" else _integer(call, x, weights)
+    if is_hybrid(call):
+        bias = bias_of(call, outputs, np.float32)
+        asymmetric = bool(call.option("asymmetric_quantize_inputs", 0))
+        rows_of_data = materialize(x)
+        y = hybrid(call, rows_of_data, weights, bias, 0, asymmetric, shape=(rows, outputs))
+    else:
+        y = _float(call, x, weights) if dtype == "float32" else _integer(call, x, weights)
     return call.reshaped(y, call.output().shape)
 
 
@@ -45,13 +61,15 @@ def _float(call: Call, x: Tensor, weights: Array) -> ir.Value:
 
 def _integer(call: Call, x: Tensor, weights: Array) -> ir.Value:
     _, zero_point = call.quantization(call.input(0))
-    bias = bias_of(call, len(weights), np.int32)
+    bias = integer_bias(call, len(weights))
+    weights = centered_weights(call, weights)
     bound = check_accumulator(call, weights, bias, zero_point)
     output = call.integer_output()
     low, high = (output[name] - output["output_zero_point"] for name in ("clamp_min", "clamp_max"))
     factors = rescaling_factors(call, len(weights), 0)
+    find = fit_long if call.output().dtype == "int16" else fit
     fitted = {
-        factor: fit(round_product(factor), factor, low, high, bound) for factor in set(factors)
+        factor: find(round_product(factor), factor, low, high, bound) for factor in set(factors)
     }
     pairs = np.array([fitted[factor] for factor in factors], np.int64)
     multipliers: Tensor = pairs[:, 0].astype(np.int32)
@@ -60,7 +78,7 @@ def _integer(call: Call, x: Tensor, weights: Array) -> ir.Value:
     rows = access.shape(x)[0] if isinstance(x, ir.Value) else x.shape[0]
     return call.emit(
         "qnn.fully_connected",
-        [x, weights, bias, multipliers, pairs[:, 1].astype(np.int32)],
+        [x, weights, narrow(bias), multipliers, pairs[:, 1].astype(np.int32)],
         {"input_zero_point": zero_point, **output},
         (rows, len(weights)),
     )
@@ -69,7 +87,16 @@ def _integer(call: Call, x: Tensor, weights: Array) -> ir.Value:
 ENTRIES: dict[str, Entry] = {
     "FULLY_CONNECTED": Entry(
         fully_connected,
-        ("nn.fully_connected", "nn.clamp", "qnn.fully_connected", "nn.reshape"),
-        version=12,
+        (
+            "nn.fully_connected",
+            "nn.clamp",
+            "qnn.fully_connected",
+            "qnn.hybrid_fully_connected",
+            *HYBRID_OPS,
+            "nn.reshape",
+        ),
+        ARITHMETIC,
+        12,
+        "float32 also with int8 weights; int16 with int8 weights",
     ),
 }

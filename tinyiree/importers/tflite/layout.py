@@ -1,16 +1,16 @@
 """RESHAPE, PAD, PADV2, CONCATENATION: they move values."""
 
 import numpy as np
+from iree.compiler import ir
 
 from tinyiree.importers.call import Tensor, Unsupported
 from tinyiree.importers.tflite.call import Call, Entry
-
-_TYPES = ("int8", "float32", "int32")
+from tinyiree.importers.tflite.types import MOVED, QUANTIZED, UINT8_OFFSET
 
 
 def reshape(call: Call) -> Tensor:
     """RESHAPE to the output's shape, which the file knows."""
-    call.expect(_TYPES, 0)
+    call.expect(MOVED, 0)
     if np.prod(call.input(0).shape) != np.prod(call.output().shape):
         raise Unsupported(
             f"{call.input(0)} does not have the elements of {call.output()}",
@@ -21,15 +21,14 @@ def reshape(call: Call) -> Tensor:
 
 def pad(call: Call) -> Tensor:
     """PAD with the real number 0, PADV2 with a constant."""
-    dtype = call.expect(_TYPES, 0)
+    call.expect(MOVED, 0)
     rank = len(call.input(0).shape)
     amounts = np.reshape(call.integers(1, "paddings"), (-1, 2))
     if len(amounts) != rank or (amounts < 0).any():
         raise Unsupported(f"paddings {amounts.tolist()} of {call.input(0)}", "convert it again")
-    value = 0.0
-    if dtype == "int8":
-        _, zero_point = call.same_quantization(call.input(0), call.output())
-        value = float(zero_point)
+    if call.input(0).quantization is not None:
+        call.same_quantization(call.input(0), call.output())
+    value = call.zero(call.output())
     if call.has(2):
         given = call.constant(2, "padding value")
         value = float(given.ravel()[0].item())
@@ -45,12 +44,14 @@ def pad(call: Call) -> Tensor:
 
 
 def concatenation(call: Call) -> Tensor:
-    """CONCATENATION; int8 operands have the output's scale."""
+    """CONCATENATION; quantized operands have the output's scale, or are uint8 and get it."""
     count = len(call.op.inputs)
-    dtype = call.expect(_TYPES, *range(count))
-    if dtype == "int8":
-        call.same_quantization(call.output(), *(call.input(i) for i in range(count)))
+    dtype = call.expect(MOVED, *range(count))
+    quantized = call.output().quantization is not None and dtype in QUANTIZED
+    if dtype != "float32":
         call.activation(("NONE",))
+    if quantized and call.output().dtype != "uint8":
+        call.same_quantization(call.output(), *(call.input(i) for i in range(count)))
     shapes = [call.input(i).shape for i in range(count)]
     rank = len(call.output().shape)
     axis = call.option("axis", 0)
@@ -63,13 +64,32 @@ def concatenation(call: Call) -> Tensor:
     if tuple(expected) != call.output().shape or len(others) != 1:
         raise Unsupported(f"shapes {shapes} for {call.output()}", "convert the model again")
     values = [call.value(i) for i in range(count)]
+    if quantized and call.output().dtype == "uint8":
+        values = [_in_steps_of_output(call, i, value) for i, value in enumerate(values)]
     y = call.emit("nn.concat", values, {"axis": axis})
     return call.clamped(y) if dtype == "float32" else y
 
 
+def _in_steps_of_output(call: Call, index: int, x: ir.Value) -> ir.Value:
+    """An operand of another scale: rescaled in float32, halves away from zero."""
+    scale, zero_point = call.quantization(call.input(index))
+    output_scale, output_zero_point = call.quantization(call.output())
+    if (scale, zero_point) == (output_scale, output_zero_point):
+        return x
+    factor = np.float32(scale) * (np.float32(1) / np.float32(output_scale))
+    bias = np.float32(-(zero_point + UINT8_OFFSET)) * factor
+    real = np.arange(256, dtype=np.float32) * factor + bias
+    whole = np.trunc(real)
+    steps = whole + np.sign(real) * (np.abs(real - whole) >= np.float32(0.5))
+    table = np.clip(steps + output_zero_point, -128, 127).astype(np.int8)
+    return call.emit("qnn.lookup", [x, table], {}, call.input(index).shape)
+
+
 ENTRIES: dict[str, Entry] = {
-    "RESHAPE": Entry(reshape, ("nn.reshape",), _TYPES),
-    "PAD": Entry(pad, ("nn.pad",), _TYPES, version=4),
-    "PADV2": Entry(pad, ("nn.pad",), _TYPES, version=4),
-    "CONCATENATION": Entry(concatenation, ("nn.concat", "nn.clamp"), _TYPES, version=4),
+    "RESHAPE": Entry(reshape, ("nn.reshape",), MOVED),
+    "PAD": Entry(pad, ("nn.pad",), MOVED, version=4),
+    "PADV2": Entry(pad, ("nn.pad",), MOVED, version=4),
+    "CONCATENATION": Entry(
+        concatenation, ("nn.concat", "nn.clamp", "qnn.lookup"), MOVED, version=4
+    ),
 }

@@ -76,6 +76,7 @@ class Op:
         outputs: indices of tensors.
         options: fields of its options table in snake case, such as ``stride_w``.
         custom_options: of a custom operator.
+        intermediates: indices of tensors that tell the kernel about scales inside of it.
     """
 
     index: int
@@ -86,6 +87,20 @@ class Op:
     outputs: tuple[int, ...]
     options: Mapping[str, OptionValue]
     custom_options: bytes = b""
+    intermediates: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A subgraph that runs once, before the first invocation.
+
+    Attributes:
+        tensors: its own; ``Op.inputs`` and the like are indices into them.
+        ops: in execution order.
+    """
+
+    tensors: Sequence[TensorInfo]
+    ops: Sequence[Op]
 
 
 @dataclass(frozen=True)
@@ -98,6 +113,7 @@ class Model:
         ops: in execution order.
         inputs: indices of the model's inputs.
         outputs: indices of its outputs.
+        initializers: the subgraphs that CALL_ONCE runs, in order.
     """
 
     path: Path
@@ -105,3 +121,4 @@ class Model:
     ops: Sequence[Op]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    initializers: tuple[Graph, ...] = ()

@@ -7,8 +7,9 @@ import numpy as np
 from tinyiree.importers.call import Tensor, Unsupported, shape_of
 from tinyiree.importers.tflite.call import Call, Entry
 from tinyiree.importers.tflite.layout import reshape
+from tinyiree.importers.tflite.types import MOVED
 
-TYPES = ("int8", "float32", "int32")
+TYPES = MOVED
 
 _AGAIN = "convert the model again"
 _REFLECT, _SYMMETRIC = 0, 1
@@ -171,8 +172,8 @@ def unpack(call: Call) -> list[Tensor]:
 def pack(call: Call) -> Tensor:
     """PACK: a new axis along which the operands follow each other."""
     count = len(call.op.inputs)
-    dtype = call.expect(TYPES, *range(count))
-    if dtype == "int8":
+    call.expect(TYPES, *range(count))
+    if call.output().quantization is not None:
         call.same_quantization(call.output(), *(call.input(i) for i in range(count)))
     shape = call.output().shape
     axis = axis_of(call.option("axis", 0), len(shape))

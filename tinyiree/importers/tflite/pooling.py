@@ -11,12 +11,14 @@ from tinyiree.importers.call import Unsupported
 from tinyiree.importers.tflite.arithmetic import quantize_multiplier
 from tinyiree.importers.tflite.call import Call, Entry
 from tinyiree.importers.tflite.exact import fit, round_quotient
+from tinyiree.importers.tflite.types import ARITHMETIC, limits
 from tinyiree.importers.tflite.window import Geometry, window
 from tinyiree.ir.build import Attribute
 
 
 def _pool(call: Call) -> tuple[str, list[int], Geometry]:
-    dtype = call.expect(("int8", "float32"), 0)
+    dtype = call.expect(ARITHMETIC, 0)
+    call.expect_output()
     kernel = [call.option("filter_height"), call.option("filter_width")]
     return dtype, kernel, window(call, kernel, call.input(0).shape[-1])
 
@@ -33,12 +35,15 @@ def average_pool2d(call: Call) -> ir.Value:
     call.same_quantization(call.input(0), call.output())
     output = call.integer_output()
     counts = _counts(kernel, geometry, call.input(0).shape, call.output().shape)
-    low, high = output["clamp_min"], output["clamp_max"]
+    # Raw values are averaged, the unsigned ones of uint8 too: padding and zero point play no part.
+    least = limits(dtype)[0]
+    offset = least if call.input(0).dtype == "uint8" else 0
+    low, high = output["clamp_min"] - offset, output["clamp_max"] - offset
+    farthest = 255 if offset else -least
     fitted = {
-        count: fit(round_quotient(count), 1 / count, low, high, 128 * count)
+        count: fit(round_quotient(count), 1 / count, low, high, farthest * count)
         for count in {int(c) for c in counts.ravel()}
     }
-    # Raw int8 values are averaged: padding and zero point play no part.
     multiplier, shift = (
         np.array([[fitted[int(c)][i] for c in row] for row in counts], np.int32) for i in (0, 1)
     )
@@ -49,8 +54,8 @@ def average_pool2d(call: Call) -> ir.Value:
             **geometry.attributes,
             **output,
             "kernel": kernel,
-            "input_zero_point": 0,
-            "output_zero_point": 0,
+            "input_zero_point": offset,
+            "output_zero_point": offset,
         },
     )
 
@@ -71,7 +76,7 @@ def _counts(
 def max_pool2d(call: Call) -> ir.Value:
     """MAX_POOL_2D."""
     dtype, kernel, geometry = _pool(call)
-    if dtype == "int8":
+    if dtype != "float32":
         call.same_quantization(call.input(0), call.output())
     y = call.emit(
         "nn.max_pool2d",
@@ -82,8 +87,9 @@ def max_pool2d(call: Call) -> ir.Value:
 
 
 def mean(call: Call) -> ir.Value:
-    """MEAN over constant axes; int8 rounds twice, the number of elements inside the multiplier."""
-    dtype = call.expect(("int8", "float32"), 0)
+    """MEAN over constant axes; integers round twice, their number is inside of the multiplier."""
+    dtype = call.expect(ARITHMETIC, 0)
+    call.expect_output()
     shape = call.input(0).shape
     axes = sorted({axis % len(shape) for axis in call.integers(1, "axes")})
     if not axes:
@@ -113,8 +119,8 @@ def mean(call: Call) -> ir.Value:
 
 ENTRIES: dict[str, Entry] = {
     "AVERAGE_POOL_2D": Entry(
-        average_pool2d, ("nn.avg_pool2d", "nn.clamp", "qnn.avg_pool2d"), version=3
+        average_pool2d, ("nn.avg_pool2d", "nn.clamp", "qnn.avg_pool2d"), ARITHMETIC, 3
     ),
-    "MAX_POOL_2D": Entry(max_pool2d, ("nn.max_pool2d", "nn.clamp", "qnn.clamp"), version=3),
-    "MEAN": Entry(mean, ("nn.mean", "qnn.mean"), version=3),
+    "MAX_POOL_2D": Entry(max_pool2d, ("nn.max_pool2d", "nn.clamp", "qnn.clamp"), ARITHMETIC, 3),
+    "MEAN": Entry(mean, ("nn.mean", "qnn.mean"), ARITHMETIC, 3),
 }

@@ -18,6 +18,7 @@ import tflite
 from tinyiree.errors import TinyireeError
 from tinyiree.importers.tflite.model import (
     Array,
+    Graph,
     Model,
     Op,
     OptionValue,
@@ -100,7 +101,8 @@ def _model(data: bytes, path: Path) -> Model:
         _code(model.OperatorCodes(i))
         for i in range(_count(model.OperatorCodesLength(), "operator codes"))
     ]
-    if graphs != 1:
+    initializers = _initializers(model, codes) if graphs > 1 else []
+    if graphs != 1 + len(set(initializers)):
         found = [name for name, _, custom in codes if not custom and name in _CONTROL_FLOW]
         why = f" (the model uses {', '.join(sorted(set(found)))})" if found else ""
         raise _Bad(
@@ -109,6 +111,18 @@ def _model(data: bytes, path: Path) -> Model:
         )
     graph = model.Subgraphs(0)
     budget = [MAX_CONSTANT_BYTES]
+    tensors, ops = _graph(model, graph, codes, budget)
+    once = tuple(Graph(*_graph(model, model.Subgraphs(i), codes, budget)) for i in initializers)
+    inputs = _indices(graph.InputsAsNumpy(), len(tensors), "the model's inputs")
+    outputs = _indices(graph.OutputsAsNumpy(), len(tensors), "the model's outputs")
+    if not outputs or -1 in (*inputs, *outputs):
+        raise _Bad("the model has no outputs, or names none as one; convert the model again")
+    return Model(path, tensors, ops, inputs, outputs, once)
+
+
+def _graph(
+    model: Any, graph: Any, codes: list[tuple[str, int, bool]], budget: list[int]
+) -> tuple[list[TensorInfo], list[Op]]:
     tensors = [
         _tensor(model, graph.Tensors(i), i, budget)
         for i in range(_count(graph.TensorsLength(), "tensors"))
@@ -117,11 +131,22 @@ def _model(data: bytes, path: Path) -> Model:
         _op(graph.Operators(i), i, codes, len(tensors))
         for i in range(_count(graph.OperatorsLength(), "operators"))
     ]
-    inputs = _indices(graph.InputsAsNumpy(), len(tensors), "the model's inputs")
-    outputs = _indices(graph.OutputsAsNumpy(), len(tensors), "the model's outputs")
-    if not outputs or -1 in (*inputs, *outputs):
-        raise _Bad("the model has no outputs, or names none as one; convert the model again")
-    return Model(path, tensors, ops, inputs, outputs)
+    return tensors, ops
+
+
+def _initializers(model: Any, codes: list[tuple[str, int, bool]]) -> list[int]:
+    """The subgraphs that the main one runs once; each at most one time."""
+    graph = model.Subgraphs(0)
+    found: dict[int, None] = {}
+    for i in range(_count(graph.OperatorsLength(), "operators")):
+        operator = graph.Operators(i)
+        number = operator.OpcodeIndex()
+        if 0 <= number < len(codes) and codes[number][0] == "CALL_ONCE":
+            index = _options(operator, f"operator {i}").get("init_subgraph_index")
+            if not isinstance(index, int) or not 0 < index < model.SubgraphsLength():
+                raise _Bad(f"operator {i} (CALL_ONCE) names no subgraph; the file is damaged")
+            found[index] = None
+    return list(found)
 
 
 def _count(found: int, what: str) -> int:
@@ -266,6 +291,7 @@ def _op(op: Any, index: int, codes: list[tuple[str, int, bool]], tensors: int) -
         _indices(op.OutputsAsNumpy(), tensors, what),
         {} if custom else _options(op, what),
         extra,
+        _indices(op.IntermediatesAsNumpy(), tensors, what),
     )
 
 

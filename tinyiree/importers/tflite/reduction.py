@@ -11,6 +11,7 @@ from tinyiree.importers.tflite.call import Call, Entry
 from tinyiree.importers.tflite.elementwise import check_shape
 from tinyiree.importers.tflite.exact import Int64, Step, fit
 from tinyiree.importers.tflite.movement import axis_of
+from tinyiree.importers.tflite.types import BYTES_AND_FLOAT, EIGHT_BITS
 
 _LEAST_NORM = 1e-6
 _ACCUMULATOR_MOST = 2**31 - 1
@@ -23,6 +24,7 @@ def sum_(call: Call) -> ir.Value:
     the bytes for unsigned ones.
     """
     dtype = call.expect(("int8", "float32"), 0)
+    call.expect_output()
     shape = call.input(0).shape
     axes = sorted({axis_of(axis, len(shape)) for axis in call.integers(1, "axes")})
     if not axes:
@@ -71,12 +73,8 @@ def _round_sum(factor: float, zero_point: int, count: int) -> Step:
 
 
 def _axis(call: Call) -> int:
-    call.expect(("int8", "float32"), 0)
-    if call.output().dtype != "int32":
-        raise Unsupported(
-            f"indices {call.output()}, expected int32",
-            "give output_type=tf.int32 where the model takes the argmax",
-        )
+    call.expect(BYTES_AND_FLOAT, 0)
+    call.expect_output("int32", "int64")
     axis = axis_of(call.integers(1, "axis")[0], len(call.input(0).shape))
     _check_reduced(call, [axis])
     return axis
@@ -95,23 +93,32 @@ def _check_reduced(call: Call, axes: Sequence[int]) -> None:
 
 def arg_max(call: Call) -> ir.Value:
     """ARG_MAX: the first maximum."""
-    return call.emit("nn.argmax", [call.value(0)], {"axis": _axis(call)}, element="i32")
+    return _argmax(call, call.value(0), _axis(call))
+
+
+def _argmax(call: Call, x: ir.Value, axis: int) -> ir.Value:
+    """``nn.argmax``, which gives int32, and a cast where int64 is asked for."""
+    found = call.emit("nn.argmax", [x], {"axis": axis}, element="i32")
+    if call.output().dtype == "int32":
+        return found
+    return call.emit("nn.cast", [found], {"source": "int32", "target": "int64"}, element="i64")
 
 
 def arg_min(call: Call) -> ir.Value:
     """ARG_MIN: the first maximum of the values turned around."""
     axis, shape, x = _axis(call), call.input(0).shape, call.value(0)
-    if call.input(0).dtype == "int8":
+    if call.input(0).dtype in EIGHT_BITS:
         table = np.arange(-128, 128)[::-1].astype(np.int8)
         x = call.emit("qnn.lookup", [x, table], {}, shape)
     else:
         x = call.emit("nn.unary", [x], {"fn": "neg", "alpha": 0.0}, shape)
-    return call.emit("nn.argmax", [x], {"axis": axis}, element="i32")
+    return _argmax(call, x, axis)
 
 
 def l2_normalization(call: Call) -> ir.Value:
     """L2_NORMALIZATION over the last axis; an int8 result has the scale 1/128."""
     dtype = call.expect(("int8", "float32"), 0)
+    call.expect_output()
     call.activation(("NONE",))
     check_shape(call)
     x, shape = call.value(0), call.input(0).shape
@@ -134,11 +141,20 @@ def l2_normalization(call: Call) -> ir.Value:
     return call.emit("nn.mul", [x, inverse])
 
 
+_INDICES = "gives int32 or int64"
 _NORM = ("nn.mul", "nn.mean", "nn.clamp", "nn.unary", "qnn.tflite_l2_norm")
 
 ENTRIES: dict[str, Entry] = {
-    "SUM": Entry(sum_, ("nn.mean", "nn.mul", "qnn.mean"), version=2),
-    "ARG_MAX": Entry(arg_max, ("nn.argmax",), version=3),
-    "ARG_MIN": Entry(arg_min, ("nn.argmax", "nn.unary", "qnn.lookup"), version=3),
+    "SUM": Entry(
+        sum_,
+        ("nn.mean", "nn.mul", "qnn.mean"),
+        ("int8", "float32"),
+        2,
+        "int8 as LiteRT's optimized kernel: its reference kernel takes the bytes for unsigned ones",
+    ),
+    "ARG_MAX": Entry(arg_max, ("nn.argmax", "nn.cast"), BYTES_AND_FLOAT, 3, _INDICES),
+    "ARG_MIN": Entry(
+        arg_min, ("nn.argmax", "nn.cast", "nn.unary", "qnn.lookup"), BYTES_AND_FLOAT, 3, _INDICES
+    ),
     "L2_NORMALIZATION": Entry(l2_normalization, _NORM, version=2),
 }

@@ -5,6 +5,7 @@ from tinyiree.importers.tflite import (
     arithmetic_ops,
     binary,
     blocks,
+    comparison,
     convolution,
     elementwise,
     fully_connected,
@@ -12,8 +13,11 @@ from tinyiree.importers.tflite import (
     movement,
     pooling,
     quantized,
+    recurrent,
     reduction,
+    svdf,
     transpose_conv,
+    variables,
 )
 from tinyiree.importers.tflite.call import Entry
 
@@ -33,6 +37,8 @@ FAMILIES: dict[str, dict[str, Entry]] = {
     },
     "layout": {**layout.ENTRIES, **movement.ENTRIES, **blocks.ENTRIES},
     "quantization": quantized.ENTRIES,
+    "types and logic": comparison.ENTRIES,
+    "state": {**recurrent.ENTRIES, **svdf.ENTRIES, **variables.ENTRIES},
 }
 
 TABLE: dict[str, Entry] = {

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tinyiree.importers.call import Tensor, Unsupported, shape_of
-from tinyiree.importers.tflite.arithmetic import quantize_multiplier
 from tinyiree.importers.tflite.call import Call, Entry
-from tinyiree.importers.tflite.convolution import bias_of, check_accumulator, rescaling_factors
+from tinyiree.importers.tflite.convolution import bias_of, integer_convolution, weighted_type
+from tinyiree.importers.tflite.hybrid import is_hybrid
 from tinyiree.importers.tflite.model import Array
 from tinyiree.importers.tflite.movement import sliced, transposed
+from tinyiree.importers.tflite.types import ARITHMETIC
 from tinyiree.importers.tflite.window import SAME, VALID
 from tinyiree.ir.build import Attribute
 
@@ -45,7 +46,9 @@ def transpose_conv(call: Call) -> Tensor:
     # In the order of the other convolutions: data, weights, bias.
     inputs = (*call.op.inputs[2:0:-1], *call.op.inputs[3:])
     call = replace(call, op=replace(call.op, inputs=inputs))
-    dtype = call.expect(("int8", "float32"), 0, 1)
+    dtype = weighted_type(call)
+    if is_hybrid(call):
+        raise Unsupported(f"float32 data {call.input(0)} for int8 weights", "use float32 weights")
     weights = call.constant(1, "weights")
     shape, output = call.input(0).shape, call.output().shape
     fits = weights.ndim == len(shape) == len(output) == 4
@@ -62,7 +65,7 @@ def transpose_conv(call: Call) -> Tensor:
             f"strides of {axes[0].stride} and {axes[1].stride}, which need {folded_size} weights",
             "use strides up to the size of the kernel",
         )
-    folded = _fold(weights, axes)
+    folded = _fold(weights, axes, _filling(call))
     before, after = ([axis.padding[i] for axis in axes] for i in (0, 1))
     attributes: dict[str, Attribute] = {
         "strides": [1, 1],
@@ -78,22 +81,7 @@ def transpose_conv(call: Call) -> Tensor:
         bias = np.tile(bias_of(call, len(weights), np.float32), blocks)
         y = call.emit("nn.conv2d", [call.value(0), folded, bias], attributes, result)
         return call.clamped(_unfold(call, y, axes))
-    _, zero_point = call.quantization(call.input(0))
-    factors = rescaling_factors(call, len(weights), 0)
-    pairs = np.array([quantize_multiplier(factor) for factor in factors] * blocks, np.int32)
-    bias = np.tile(bias_of(call, len(weights), np.int32), blocks)
-    check_accumulator(call, folded, bias, zero_point)
-    y = call.emit(
-        "qnn.conv2d",
-        [call.value(0), folded, bias, pairs[:, 0], pairs[:, 1]],
-        {
-            "rounding": "double",
-            "input_zero_point": zero_point,
-            **call.integer_output(),
-            **attributes,
-        },
-        result,
-    )
+    y = integer_convolution(call, folded, 0, attributes, blocks, result)
     return _unfold(call, y, axes)
 
 
@@ -121,12 +109,20 @@ def _axis(call: Call, kernel: Sequence[int], index: int) -> _Axis:
     return _Axis(stride, taps, (taps - 1 - first, max(last - extent, 0)), before - first * stride)
 
 
-def _fold(weights: Array, axes: Sequence[_Axis]) -> Array:
+def _filling(call: Call) -> int:
+    """How a weight of 0 is stored."""
+    if call.input(1).dtype != "uint8":
+        return 0
+    return int(call.parameters(call.input(1)).zero_points[0])
+
+
+def _fold(weights: Array, axes: Sequence[_Axis], filling: int) -> Array:
     """Weights ``[SH * SW * O, taps, taps, C]`` of the convolution."""
     outputs, height, width, channels = weights.shape
     (sh, qh), (sw, qw) = ((axis.stride, axis.taps) for axis in axes)
     missing = ((0, 0), (0, sh * qh - height), (0, sw * qw - width), (0, 0))
-    parts = np.pad(weights, missing).reshape(outputs, qh, sh, qw, sw, channels)
+    filled = np.pad(weights, missing, constant_values=filling)
+    parts = filled.reshape(outputs, qh, sh, qw, sw, channels)
     # Tap j of a cross-correlation reads the input that tap q = taps - 1 - j of the sum reads.
     turned = parts[:, ::-1, :, ::-1].transpose(2, 4, 0, 1, 3, 5)
     return np.ascontiguousarray(turned).reshape(-1, qh, qw, channels)
@@ -146,6 +142,8 @@ ENTRIES: dict[str, Entry] = {
     "TRANSPOSE_CONV": Entry(
         transpose_conv,
         ("nn.conv2d", "qnn.conv2d", "nn.clamp", "nn.reshape", "nn.transpose", "nn.slice"),
-        version=4,
+        ARITHMETIC,
+        4,
+        "int16 with int8 weights",
     ),
 }

@@ -145,17 +145,17 @@ def _sum(node: Node) -> Result:
 
 
 def _bound(largest: bool, node: Node) -> Result:
-    """Max(x, c) and Min(x, c) for a constant c that is the same everywhere."""
+    """Max and Min of any number of tensors; a clamp when all but one are one number everywhere."""
     tensors = [node.real(i) for i in range(len(node.inputs))]
     constants = [constant_of(tensor) for tensor in tensors]
     open_ends = [t for t, c in zip(tensors, constants, strict=True) if c is None]
     bounds = [c for c in constants if c is not None]
-    even = all(c.size > 0 and float(np.ptp(c)) == 0 for c in bounds)
-    if len(open_ends) != 1 or not even:
-        raise Unsupported("more than one activation", "compare with one constant, or use Clip")
+    name = "nn.maximum" if largest else "nn.minimum"
+    if len(open_ends) != 1 or not all(c.size > 0 and float(np.ptp(c)) == 0 for c in bounds):
+        return reduce(partial(emit.binary, name), tensors)
     x = materialize(open_ends[0])
     if np.broadcast_shapes(access.shape(x), *(c.shape for c in bounds)) != access.shape(x):
-        raise Unsupported("a constant larger than the activation", "compare with one number")
+        return reduce(partial(emit.binary, name), tensors)
     numbers = [float(c.reshape(-1)[0].item()) for c in bounds]
     return (
         emit.clamp(x, max(numbers), math.inf) if largest else emit.clamp(x, -math.inf, min(numbers))
@@ -184,8 +184,8 @@ _CLAMP, _UNARY = ("nn.clamp",), ("nn.unary",)
 ENTRIES: dict[str, Entry] = {
     "Relu": Entry(_relu, _CLAMP),
     "Clip": Entry(_clip, _CLAMP),
-    "Max": Entry(partial(_bound, True), _CLAMP),
-    "Min": Entry(partial(_bound, False), _CLAMP),
+    "Max": Entry(partial(_bound, True), ("nn.maximum", "nn.clamp")),
+    "Min": Entry(partial(_bound, False), ("nn.minimum", "nn.clamp")),
     "HardSwish": _unary_entry("hard_swish"),
     "HardSigmoid": Entry(_hard_sigmoid, ("nn.unary", "nn.mul", "nn.add", "nn.clamp")),
     "Sigmoid": _unary_entry("sigmoid"),

@@ -140,8 +140,8 @@ def _gather(node: Node) -> Result:
     extent = shape_of(x)[axis]
     listed = [i + extent if i < 0 else i for i in node.integers(1, "the indices")]
     step = listed[1] - listed[0] if len(listed) > 1 else 1
-    even = bool(listed) and step > 0 and listed == list(range(listed[0], listed[-1] + 1, step))
-    if indices.ndim > 1 or not even or listed[0] < 0 or listed[-1] >= extent:
+    even = step > 0 and all(i == listed[0] + n * step for n, i in enumerate(listed))
+    if indices.ndim > 1 or not listed or not even or listed[0] < 0 or listed[-1] >= extent:
         raise Unsupported(f"the indices {listed[:8]}", "use a Slice: evenly spaced, in range")
     y = emit.slice_axis(x, axis, listed[0], listed[-1] + 1, step)
     if indices.ndim == 0:

@@ -3,6 +3,7 @@
 import numpy as np
 from iree.compiler import ir
 
+from tinyiree.importers import emit
 from tinyiree.importers.call import Result, Unsupported, materialize, shape_of
 from tinyiree.importers.onnx.node import Entry, Node, front_axis
 from tinyiree.ir import access, build
@@ -24,16 +25,8 @@ def _quantize(node: Node) -> Result:
         raise Unsupported(f"a quantization to {dtype}", _REMEDY)
     if dtype == "uint8":
         zero_points = [zero_point - 128 for zero_point in zero_points]
-    value = materialize(x)
-    return build.op(
-        "nn.quantize",
-        [value],
-        access.shape(value),
-        "i8",
-        scales=scales,
-        zero_points=zero_points,
-        axis=_axis(node, len(scales)),
-    )
+    axis = _axis(node, len(scales))
+    return emit.explicit_quantize(materialize(x), scales, zero_points, axis)
 
 
 def _dequantize(node: Node) -> Result:

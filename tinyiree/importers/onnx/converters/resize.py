@@ -7,6 +7,8 @@ from tinyiree.importers.call import Result, Unsupported, shape_of
 from tinyiree.importers.onnx.node import Node, front_axis
 from tinyiree.ir import access, build
 
+_LARGEST = 2**16
+"""Elements of an axis: each is looked at."""
 _REMEDY = "use nearest-neighbour upsampling by whole factors"
 
 
@@ -26,6 +28,11 @@ def resize(node: Node) -> Result:
     sizes, scales = _target(node, shape)
     if sizes == list(shape):
         return node.raw(0)
+    if max(sizes) > _LARGEST:
+        raise Unsupported(
+            f"a resize of {list(shape)} to {sizes}",
+            f"resize to at most {_LARGEST} elements an axis",
+        )
     transform = node.text_attribute("coordinate_transformation_mode", "half_pixel")
     rounding = node.text_attribute("nearest_mode", "round_prefer_floor")
     for before, after, scale in zip(shape, sizes, scales, strict=True):
