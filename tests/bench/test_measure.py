@@ -1,14 +1,17 @@
 """Networks built and run for real, in this process and in others, and the command."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from tinyiree.bench.measure import Failure, Job, Measurement, measure, measure_all
 from tinyiree.bench.networks import FRONTENDS, NETWORKS, Frontend
+from tinyiree.bench.reference import Agreement, agreement
 from tinyiree.cli.app import app
 from tinyiree.errors import TinyireeError
 
@@ -98,9 +101,58 @@ def test_unequal_bytes_end_with_1_and_failures_with_2(monkeypatch: pytest.Monkey
         (("--frontend", "onnx"), "--frontend onnx: expected one of tflite, pytorch"),
         (("--target", "cortex-m4,z80"), "z80"),
         (("--json", "nowhere/at/all.json"), "there is no folder nowhere/at"),
+        (("--reference", "onnx"), "--reference onnx: expected litert"),
+        (("--reference", "litert", "--frontend", "pytorch"), "expected --frontend tflite"),
     ],
 )
 def test_wrong_options_are_refused(options: tuple[str, ...], message: str) -> None:
     result = run(*options)
     assert isinstance(result.exception, TinyireeError)
     assert message in str(result.exception)
+
+
+@pytest.mark.parametrize("name", ["kws", "ad"])
+def test_the_core_equals_litert(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    network = next(network for network in NETWORKS if network.name == name)
+    if missing := network.missing_files("tflite"):
+        pytest.skip(f"needs {', '.join(missing)} (set TINYIREE_DATA)")
+    path = tmp_path / "out.json"
+    options = ("--model", name, "--target", "cortex-m4", "--limit", "4", "--reference", "litert")
+    result = run(*options, "--json", str(path))
+    assert result.exit_code == 0, result.output
+    found = json.loads(path.read_text())["results"][0]["agreement"]
+    assert (found["samples"], found["unequal"]) == (4, 0)
+    if name == "kws":
+        assert found["correct"] == found["reference_correct"] >= 2
+        assert "LiteRT's reference kernels" in result.output
+        assert f"{found['correct']} of 4 (" in result.output
+    else:
+        assert found["correct"] is None
+
+
+def test_unequal_bytes_and_classes_are_counted() -> None:
+    ours = np.array([[1, 5, 0], [9, 2, 2], [0, 0, 3]], np.int8)
+    other = np.array([[1, 5, 0], [2, 9, 2], [0, 0, 4]], np.int8)
+    found = agreement([ours], [other], np.array([1, 0, 0]))
+    assert (found.samples, found.unequal) == (3, 2)
+    assert (found.correct, found.reference_correct) == (2, 1)
+    with pytest.raises(TinyireeError, match=r"LiteRT gives int8 of shape \[2, 3\]"):
+        agreement([ours], [other[:2]], None)
+
+
+def test_an_outcome_unlike_litert_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    apart = Agreement("litert", 4, 1, 3, 4)
+    found = Measurement("kws", "cortex-m4", "tflite", 9, 1, *[8] * 9, 4, 0, agreement=apart)
+    monkeypatch.setattr("tinyiree.cli.bench.measure_all", lambda *_, **__: [found])
+    monkeypatch.setattr("tinyiree.cli.bench.find_networks", lambda *_: ())
+    result = run("--target", "cortex-m4", "--reference", "litert")
+    assert result.exit_code == 1
+    assert "3 of 4 (75.00%)" in result.output
+
+
+def test_without_litert_there_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    result = run("--model", "ad", "--reference", "litert")
+    assert isinstance(result.exception, TinyireeError)
+    assert "pip install ai-edge-litert" in str(result.exception)

@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from tinyiree.bench.networks import NETWORKS, Frontend, Network
+from tinyiree.bench.reference import Agreement, Array, agreement, run_litert
 from tinyiree.built import Built
 from tinyiree.errors import TinyireeError
 from tinyiree.passes.base import Progress, no_progress
@@ -26,6 +27,7 @@ class Job:
         frontend: the int8 `.tflite` model, or the float PyTorch module quantized by us.
         limit: how many samples to simulate.
         simulations: simulators side by side; None: one for each core of this machine.
+        reference: also compare with LiteRT's reference kernels; for the frontend `tflite`.
     """
 
     network: str
@@ -33,6 +35,7 @@ class Job:
     frontend: Frontend
     limit: int
     simulations: int | None = None
+    reference: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Measurement:
         cycles_estimate: by the core's cycle model, not measured.
         samples: how many were run.
         unequal: how many of them differ from the host in a byte.
+        agreement: with LiteRT; None when it was not asked for.
     """
 
     network: str
@@ -72,11 +76,12 @@ class Measurement:
     cycles_estimate: int
     samples: int
     unequal: int
+    agreement: Agreement | None = None
 
     @property
     def bit_exact(self) -> bool:
         """True when every byte of every sample is equal."""
-        return self.unequal == 0
+        return self.unequal == 0 and (self.agreement is None or self.agreement.unequal == 0)
 
     @property
     def instructions_per_mac(self) -> float:
@@ -131,7 +136,18 @@ def measure(job: Job, folder: Path, progress: Progress = no_progress) -> Measure
         cycles_estimate=report.run.cycles_estimate,
         samples=comparison.samples,
         unequal=len(comparison.unequal),
+        agreement=_agreement(network, built, job, comparison.device.outputs, progress),
     )
+
+
+def _agreement(
+    network: Network, built: Built, job: Job, outputs: Sequence[Array], progress: Progress
+) -> Agreement | None:
+    if not job.reference:
+        return None
+    raw = built.encode(network.load_inputs(job.frontend, job.limit))
+    found = run_litert(network.model_path(), raw, progress)
+    return agreement(outputs, found, network.load_labels(job.limit))
 
 
 def measure_all(

@@ -91,6 +91,15 @@ class Network:
             return np.ascontiguousarray(floats.transpose(0, 2, 3, 1))
         return floats
 
+    def load_labels(self, limit: int | None = None) -> npt.NDArray[np.int64] | None:
+        """The classes of the input samples, int64 [N]; None when the data have none.
+
+        Raises:
+            TinyireeError: the data are absent or damaged.
+        """
+        found = load_object(self.inputs, _folder())()
+        return np.asarray(found[1], np.int64)[:limit] if isinstance(found, tuple) else None
+
     def load_calibration(self) -> Floats:
         """Calibration samples in PyTorch's layout.
 

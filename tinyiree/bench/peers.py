@@ -13,6 +13,7 @@ NETWORKS = ("kws", "resnet8", "ad")
 
 _STACK_KEYS = {"name", "core", "targets", "source"}
 _BYTES = ("code_bytes", "model_bytes", "flash_bytes", "arena_bytes", "stack_bytes", "ram_bytes")
+_KERNEL_KEYS = {"stack", "core", "targets", "source", "instructions", "per_element"}
 _BOARD_KEYS = {"name", "core", "clock_mhz", "source"}
 
 
@@ -68,11 +69,40 @@ class Board:
 
 
 @dataclass(frozen=True)
+class KernelPeer:
+    """A library's kernels alone on single layers; a layer has at most one of the two figures.
+
+    Attributes:
+        stack, core, targets, source: as of `Peer`.
+        instructions: of a whole layer, by its name.
+        per_element: of a layer for each element, by its name.
+    """
+
+    stack: str
+    core: str
+    targets: tuple[str, ...]
+    source: str
+    instructions: Mapping[str, int]
+    per_element: Mapping[str, float]
+
+    def per_unit(self, layer: str, units: int) -> float | None:
+        """Instructions for each multiply-accumulate or element; None where nobody published any."""
+        if layer in self.instructions:
+            return self.instructions[layer] / units
+        return self.per_element.get(layer)
+
+
+@dataclass(frozen=True)
 class Peers:
     """Everything in the file."""
 
     stacks: tuple[Peer, ...]
     boards: tuple[Board, ...]
+    kernels: tuple[KernelPeer, ...] = ()
+
+    def kernels_on(self, target: str) -> KernelPeer | None:
+        """The kernels that were measured on the instruction set of a core."""
+        return next((peer for peer in self.kernels if target in peer.targets), None)
 
     def of(self, network: str, targets: Sequence[str]) -> tuple[Peer, ...]:
         """The peers for a network that compare with at least one of the targets."""
@@ -95,10 +125,11 @@ def read_peers(path: Path = FILE) -> Peers:
         raise TinyireeError(
             f"{path}: cannot be read: expected TOML, found: {error}; correct the file"
         ) from error
-    _known(path, "the file", raw, {"stack", "board"})
+    _known(path, "the file", raw, {"stack", "board", "kernels"})
     stacks = [peer for entry in raw.get("stack", []) for peer in _stack(path, entry)]
     boards = [_board(path, entry) for entry in raw.get("board", [])]
-    return Peers(tuple(stacks), tuple(boards))
+    kernels = [_kernels(path, entry) for entry in raw.get("kernels", [])]
+    return Peers(tuple(stacks), tuple(boards), tuple(kernels))
 
 
 def _stack(path: Path, entry: Mapping[str, Any]) -> list[Peer]:
@@ -123,6 +154,15 @@ def _stack(path: Path, entry: Mapping[str, Any]) -> list[Peer]:
         )
         peers.append(peer)
     return peers
+
+
+def _kernels(path: Path, entry: Mapping[str, Any]) -> KernelPeer:
+    where = f"kernels {entry.get('stack', '')!r}"
+    _known(path, where, entry, _KERNEL_KEYS, _KERNEL_KEYS)
+    for kind, unit in (("instructions", int), ("per_element", float)):
+        for layer, value in entry[kind].items():
+            _positive(path, f"{where}: {kind}: {layer}", value, unit)
+    return KernelPeer(**{**entry, "targets": tuple(entry["targets"])})
 
 
 def _board(path: Path, entry: Mapping[str, Any]) -> Board:

@@ -80,6 +80,35 @@ def render_boards(outcomes: Sequence[Outcome], peers: Peers) -> Table | None:
     return table
 
 
+def render_agreements(outcomes: Sequence[Outcome]) -> Table | None:
+    """Samples equal to the reference in every byte, and how many each of the two gets right.
+
+    None when no outcome was compared with a reference.
+    """
+    table = Table(box=None, title="beside LiteRT's reference kernels", title_justify="left")
+    for heading in ("", "on"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("every byte equal", "right: simulated core", "right: LiteRT"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for outcome in outcomes:
+        if isinstance(outcome, Failure) or outcome.agreement is None:
+            continue
+        found = outcome.agreement
+        equal = f"{found.samples - found.unequal} of {found.samples}"
+        table.add_row(
+            outcome.network,
+            outcome.target,
+            Text(equal, style="red") if found.unequal else equal,
+            _share(found.correct, found.samples),
+            _share(found.reference_correct, found.samples),
+        )
+    return table if table.row_count else None
+
+
+def _share(correct: int | None, samples: int) -> str:
+    return "" if correct is None else f"{correct} of {samples} ({correct / samples:.2%})"
+
+
 def to_json(outcomes: Sequence[Outcome], peers: Peers) -> dict[str, Any]:
     """Everything in the tables: `results`, `failures`, `peers` and `boards`."""
     results = []
