@@ -65,6 +65,12 @@ def needs_riscv_gcc() -> str:
 
 
 @pytest.fixture(scope="session")
+def needs_chromium() -> str:
+    """Path of chromium."""
+    return _require("chromium", "chromium")
+
+
+@pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Return the folder that TINYIREE_DATA names; skip when it is unset or not a folder."""
     value = os.environ.get("TINYIREE_DATA")

@@ -61,7 +61,7 @@ def test_report_json_has_the_fields_of_the_contract(
     keys = {"name", "op", "macs", "kernel", "weight_bytes", "output_bytes", "instructions"}
     assert all(keys <= layer.keys() for layer in report["layers"])
     assert [layer["macs"] for layer in report["layers"]] == [4 * 4 * 4 * 9, 64 * 3]
-    assert report["operations"]["multiply_8x8"] == 4 * 4 * 4 * 9 + 64 * 3
+    assert report["operations"]["smult_8_8"] == 4 * 4 * 4 * 9 + 64 * 3
 
 
 def test_run_writes_outputs_and_instructions(

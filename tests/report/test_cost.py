@@ -36,9 +36,9 @@ def test_a_convolution_and_a_pool() -> None:
     assert conv.layers == ["conv"]
     assert conv.macs == 5 * 5 * 4 * 3 * 3 * 2
     assert conv.weight_bytes == 4 * 3 * 3 * 2 * 4
-    assert conv.operations == {"multiply_f32xf32": conv.macs, "add_f32": conv.macs}
+    assert conv.operations == {"smult_f32": conv.macs, "sadd_f32": conv.macs}
     assert (pool.macs, pool.weight_bytes) == (0, 0)
-    assert pool.operations == {"add_f32": 5 * 5 * 4}
+    assert pool.operations == {"sadd_f32": 5 * 5 * 4}
 
 
 def test_a_missing_or_damaged_report_is_named(tmp_path: Path) -> None:

@@ -4,12 +4,28 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tinyiree.evaluation import terminal as evaluation_terminal
+from tinyiree.evaluation.model import Evaluation
 from tinyiree.report.model import Layer, Report
+from tinyiree.report.text import (
+    gap_text,
+    kernel_text,
+    on_board_text,
+    op_text,
+    run_text,
+    sqnr_text,
+    verify_text,
+)
 
 
-def render(report: Report) -> RenderableType:
-    """Summary and cost by layer."""
-    return Group(_summary(report), Text(""), _layers(report), *_notes(report))
+def render(report: Report, evaluation: Evaluation | None = None) -> RenderableType:
+    """Summary, cost by layer, and operations; and how well the model does, when that is known."""
+    parts: list[RenderableType] = [_summary(report), Text(""), _layers(report), *_notes(report)]
+    if report.operations:
+        parts += [Text(""), _operations(report)]
+    if evaluation is not None:
+        parts += [Text(""), evaluation_terminal.render(evaluation)]
+    return Group(*parts)
 
 
 def _summary(report: Report) -> Table:
@@ -18,9 +34,10 @@ def _summary(report: Report) -> Table:
     table.add_column("", style="bold", no_wrap=True)
     table.add_column("bytes", justify="right")
     table.add_column("")
-    gap = memory.arena_bytes - memory.arena_bound_bytes
-    proof = "proven minimum for this order" if gap == 0 else f"at most {gap:,} above the minimum"
-    table.add_row("arena", f"{memory.arena_bytes:,}", f"{memory.planner}, {proof}")
+    proof = f"{memory.planner}, {gap_text(memory)}"
+    table.add_row("arena", f"{memory.arena_bytes:,}", proof)
+    if memory.state_bytes:
+        table.add_row("  state", f"{memory.state_bytes:,}", "kept between invocations")
     stack = "not measured yet: `tinyiree run`" if memory.stack_bytes is None else "measured"
     table.add_row("stack", _number(memory.stack_bytes), stack)
     table.add_row("static RAM", f"{memory.static_ram_bytes:,}", "the model's state")
@@ -39,9 +56,12 @@ def _layers(report: Report) -> Table:
     table.add_column("MACs", justify="right", footer=f"{macs:,}")
     table.add_column("weights", justify="right")
     table.add_column("output", justify="right")
+    noise = any(layer.sqnr_db is not None for layer in report.layers)
+    if noise:
+        table.add_column("SQNR", justify="right")
     if report.run is None:
         for layer in report.layers:
-            table.add_row(*_columns(layer))
+            table.add_row(*_columns(layer, noise))
         return table
     run = report.run
     table.add_column("instructions", justify="right", footer=f"{run.instructions:,}")
@@ -53,33 +73,50 @@ def _layers(report: Report) -> Table:
             f"{layer.instructions / layer.macs:.2f}" if layer.macs and layer.instructions else ""
         )
         cycles = _number(layer.cycles_estimate)
-        table.add_row(*_columns(layer), _number(layer.instructions), share, cycles)
-    table.add_row("runtime", "", "", "", "", "", f"{run.runtime_instructions:,}", "", "")
+        table.add_row(*_columns(layer, noise), _number(layer.instructions), share, cycles)
+    blank = [""] * (6 if noise else 5)
+    table.add_row("runtime", *blank, f"{run.runtime_instructions:,}", "", "")
     return table
 
 
-def _columns(layer: Layer) -> tuple[str, ...]:
+def _columns(layer: Layer, noise: bool) -> tuple[str, ...]:
+    decibels = "" if layer.sqnr_db is None else f"{layer.sqnr_db:.1f} dB"
     return (
         layer.name,
-        layer.op.replace("qnn.", "").replace("nn.", ""),
-        layer.kernel.partition(".")[0],  # the ISA: its operator stands beside it
+        op_text(layer),
+        kernel_text(layer),
         f"{layer.macs:,}" if layer.macs else "",
         f"{layer.weight_bytes:,}" if layer.weight_bytes else "",
         f"{layer.output_bytes:,}",
+        *([decibels] if noise else []),
     )
 
 
+def _operations(report: Report) -> Table:
+    """By type and bit width, most frequent first."""
+    table = Table(box=None)
+    table.add_column("operations")
+    table.add_column("an inference", justify="right")
+    for name, count in sorted(report.operations.items(), key=lambda item: (-item[1], item[0])):
+        table.add_row(name, f"{count:,}")
+    return table
+
+
 def _notes(report: Report) -> list[Text]:
-    notes = []
-    if report.run is not None:
-        notes.append(
-            f"instructions: exact, mean of {report.run.samples} inferences "
-            f"({report.run.simulator}); cycles: {report.run.assumption}"
-        )
-    if report.verify is not None:
-        equal = "every byte equal" if report.verify.bit_exact else "NOT EQUAL"
-        notes.append(f"verified against the host on {report.verify.samples} samples: {equal}")
-    return [Text(note, style="dim") for note in notes]
+    notes = _choices(report)
+    notes += [run_text(report), on_board_text(report), verify_text(report), sqnr_text(report)]
+    return [Text(note, style="dim") for note in notes if note]
+
+
+def _choices(report: Report) -> list[str]:
+    """Layers whose kernel is not simply the first of those that can, each reason once."""
+    by_reason: dict[str, list[str]] = {}
+    for layer in report.layers:
+        usual = layer.why.startswith("the first of") or layer.why.endswith("none needs less")
+        if layer.why and not usual:
+            kernel = "IREE's code" if layer.kernel == "iree" else layer.kernel
+            by_reason.setdefault(f"{kernel}: {layer.why}", []).append(layer.name)
+    return [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
 
 
 def _number(value: int | None) -> str:
