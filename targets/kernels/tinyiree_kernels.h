@@ -2,9 +2,10 @@
 //
 // A kernel computes the rows [first_row, last_row) of its output from whole input tensors, top row
 // first; once it is done with a row it never reads an input row above the first one that the next
-// row needs. `pointers` are the inputs, the output, and last the scratch that
-// tinyiree.kernels declares for the layer. Activations are [H, W, C], 8-byte aligned; rows and
-// pixels have any alignment. `params` points to the struct that is named after the operator.
+// row needs. The output may lie over what is not read any more (README.md). `pointers` are the
+// inputs, the output, and last the scratch that tinyiree.kernels declares for the layer.
+// Activations are [H, W, C], 8-byte aligned; rows and pixels have any alignment. `params` points to
+// the struct that is named after the operator.
 //
 // Kernels use no libc, no heap, no globals, and know no board.
 #ifndef TINYIREE_KERNELS_H
@@ -115,5 +116,51 @@ typedef struct {
 typedef struct {
     tinyiree_window_t window;
 } tinyiree_max_pool2d_t;
+
+// channels_last, of an image [channels, height, width].
+typedef struct {
+    uint16_t height;
+    uint16_t width;
+    uint16_t channels;
+} tinyiree_channels_last_t;
+
+// For kernels whose rescaling is the high word of a product (MULH): see rescale.h in rv32im/.
+typedef struct {
+    uint8_t shift;
+    int8_t add;
+    int8_t add_if_negative;
+} tinyiree_mulh_t;
+
+// conv2d, depthwise and dense. `odd_weights` is where the weights of the last channel start when
+// the number of channels is odd.
+typedef struct {
+    const void *weights;
+    const void *channels;
+    tinyiree_window_t window;
+    tinyiree_output_t output;
+    tinyiree_mulh_t rescale;
+    uint16_t out_channels;
+    int16_t input_zero_point;
+    uint32_t odd_weights;
+} tinyiree_mulh_conv2d_t;
+
+// fully_connected; a row is a row of the [rows, inputs] matrix.
+typedef struct {
+    const void *weights;
+    const void *channels;
+    uint16_t inputs;
+    uint16_t outputs;
+    tinyiree_output_t output;
+    tinyiree_mulh_t rescale;
+} tinyiree_mulh_fully_connected_t;
+
+// As tinyiree_avg_pool2d_t, with positions for the high word.
+typedef struct {
+    const void *positions;
+    tinyiree_window_t window;
+    tinyiree_output_t output;
+    tinyiree_mulh_t rescale;
+    uint8_t one_position;
+} tinyiree_mulh_avg_pool2d_t;
 
 #endif

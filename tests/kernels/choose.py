@@ -11,6 +11,17 @@ SPARE = 3
 
 def kinds(kernel: Kernel) -> list[str]:
     """Keys of MAKERS for the ops of a kernel."""
+    own = {
+        "mve.depthwise_wide": "depthwise_wide",
+        "mve.conv2d_for_rows": "many_rows",
+        "mve.fully_connected_for_pixel": "one_pixel",
+        "rv32im.positive_3x3_depthwise": "depthwise_3x3",
+        "rv32im.signed_3x3_depthwise": "depthwise_3x3_double",
+        "rv32im.conv2d_for_rows": "many_rows",
+        "rv32im.fully_connected_for_pixel": "one_pixel",
+    }
+    if kernel.name in own:
+        return [own[kernel.name]]
     if kernel.name.endswith("depthwise"):
         return ["depthwise"]
     found = [op.split(".")[1] for op in kernel.ops]

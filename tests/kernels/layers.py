@@ -109,7 +109,7 @@ LAYERS = (
     fully_connected(128, 640, 2.26, 1.25),
     fully_connected(128, 8, 2.26, 1.35),
     fully_connected(8, 128, 5, 4.5),
-    fully_connected(64, 12, 2.26, 1.6),
+    fully_connected(64, 12, 2.26, 1.85),
     Layer("residual add 16x16x32", "armv7em.add", 8192, 80.6, 12, residual_add),
     Layer("mean 25x5x64", "armv7em.avg_pool2d", 8000, 6.3, 2, mean(25, 5)),
     Layer("mean 8x8x64", "armv7em.avg_pool2d", 4096, 6.3, 2, mean(8, 8)),

@@ -44,15 +44,23 @@ class Maker:
         return found
 
     def data(self, *shape: int) -> npt.NDArray[np.int8]:
-        """Random bytes; now and then only extremes."""
-        if self.rng.random() < 0.15:
+        """Random bytes; now and then only extremes, or large ones of one sign."""
+        kind = self.rng.random()
+        if kind < 0.15:
             return self.rng.choice(np.array([-128, 127], np.int8), shape)
+        if kind < 0.25:
+            return self.rng.integers(*((90, 128) if kind < 0.2 else (-128, -90)), shape).astype(
+                np.int8
+            )
         return self.rng.integers(-128, 128, shape).astype(np.int8)
 
     def weights(self, *shape: int) -> npt.NDArray[np.int8]:
-        """Random weights in [-127, 127]; now and then only extremes."""
-        if self.rng.random() < 0.1:
+        """Random weights in [-127, 127]; now and then only extremes, or of one sign."""
+        kind = self.rng.random()
+        if kind < 0.1:
             return self.rng.choice(np.array([-127, 127], np.int8), shape)
+        if kind < 0.2:
+            return self.rng.integers(60, 128, shape).astype(np.int8)
         return self.rng.integers(-127, 128, shape).astype(np.int8)
 
     def zero_point(self) -> int:
@@ -78,12 +86,15 @@ class Maker:
     def rounding(self) -> str:
         return str(self.rng.choice(["single", "double"]))
 
-    def conv2d(self, depthwise: bool, largest_image: int = 7) -> Case:
+    def conv2d(self, depthwise: bool, largest_image: int = 7, largest_kernel: int = 4) -> Case:
         channels = int(self.rng.choice([1, 2, 3, 4, 5, 7, 8, 12, 16, 20]))
         outputs = channels if depthwise else int(self.rng.choice([1, 2, 3, 4, 5, 6, 8, 9, 16]))
+        deep = not depthwise and self.rng.random() < 0.03
+        if deep:
+            channels, outputs, largest_image = self.integer(130, 190), self.integer(1, 3), 4
         height, width = self.integer(1, largest_image), self.integer(1, largest_image)
         while True:
-            kernel = np.array([self.integer(1, 4), self.integer(1, 4)])
+            kernel = np.array([self.integer(1, largest_kernel), self.integer(1, largest_kernel)])
             if self.rng.random() < 0.3:
                 kernel = np.array([3, 3] if depthwise else [1, 1])
             strides = [self.integer(1, 3), self.integer(1, 3)]
@@ -113,9 +124,58 @@ class Maker:
     def depthwise(self) -> Case:
         return self.conv2d(True)
 
-    def fully_connected(self) -> Case:
-        rows, inputs, outputs = self.integer(1, 3), self.integer(1, 70), self.integer(1, 18)
+    def depthwise_wide(self) -> Case:
+        """Large windows, and more pixels than a kernel takes at a time."""
+        return self.conv2d(True, 13, 9)
+
+    def depthwise_3x3_double(self) -> Case:
+        return self.depthwise_3x3("double")
+
+    def depthwise_3x3(self, rounding: str | None = None) -> Case:
+        """Windows that miss one row or column at most."""
+        channels = int(self.rng.choice([1, 2, 3, 4, 5, 7, 8, 12, 16]))
+        while True:
+            size = np.array([self.integer(1, 9), self.integer(1, 9)])
+            strides = np.array([self.integer(1, 3), self.integer(1, 2)])
+            padding = np.array([self.integer(0, 1) for _ in "tlbr"])
+            spans = size + padding[:2] + padding[2:] - 3
+            if (spans >= 0).all():
+                break
+        x, w = self.data(1, *(int(v) for v in size), channels), self.weights(channels, 3, 3, 1)
+        constants = [w, *self.per_channel(channels, 9, 0.49)]
+        op = self.op(
+            "qnn.conv2d", [x], constants, (1, *(spans // strides + 1), channels),
+            strides=[int(v) for v in strides], dilations=[1, 1],
+            padding=[int(v) for v in padding], groups=channels,
+            input_zero_point=self.zero_point(), rounding=rounding or self.rounding(), **self.out(),
+        )  # fmt: skip
+        return Case(self.module, op, (x,), self.integer(1, 4))
+
+    def one_pixel(self) -> Case:
+        """A convolution whose window is the image."""
+        channels, outputs = self.integer(1, 20), self.integer(1, 18)
+        size, rounding = (self.integer(1, 3), self.integer(1, 3)), self.rounding()
+        x, w = self.data(1, *size, channels), self.weights(outputs, *size, channels)
+        largest = 0.49 if rounding == "double" else 20.0
+        constants = [w, *self.per_channel(outputs, w[0].size, largest)]
+        op = self.op(
+            "qnn.conv2d", [x], constants, (1, 1, 1, outputs), strides=[1, self.integer(1, 2)],
+            dilations=[1, 1], padding=[0] * 4, groups=1, input_zero_point=self.zero_point(),
+            rounding=rounding, **self.out(),
+        )  # fmt: skip
+        return Case(self.module, op, (x,))
+
+    def many_rows(self) -> Case:
+        return self.fully_connected(14)
+
+    def fully_connected(self, most_rows: int = 3) -> Case:
+        rows, inputs, outputs = self.integer(1, most_rows), self.integer(1, 70), self.integer(1, 18)
+        deep = self.rng.random() < 0.05
+        if deep:
+            inputs = self.integer(300, 1700)
         x, w = self.data(rows, inputs), self.weights(outputs, inputs)
+        if deep and self.rng.random() < 0.5:  # sums of more than 24 bits
+            x, w = np.maximum(x, 90), np.maximum(w, 80)
         rounding = self.rounding()
         constants = [w, *self.per_channel(outputs, inputs, 0.49 if rounding == "double" else 20.0)]
         op = self.op(
@@ -208,7 +268,12 @@ class Maker:
 MAKERS: dict[str, Callable[[Maker], Case]] = {
     "conv2d": Maker.dense,
     "depthwise": Maker.depthwise,
+    "depthwise_wide": Maker.depthwise_wide,
+    "depthwise_3x3": Maker.depthwise_3x3,
+    "depthwise_3x3_double": Maker.depthwise_3x3_double,
     "fully_connected": Maker.fully_connected,
+    "many_rows": Maker.many_rows,
+    "one_pixel": Maker.one_pixel,
     "add": Maker.add,
     "tflite_add": Maker.tflite_add,
     "avg_pool2d": Maker.avg_pool2d,

@@ -30,6 +30,15 @@ QEMU_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
+class Overlap:
+    """The output begins `distance` bytes behind the start of an input, in the same memory."""
+
+    input: int
+    distance: int
+    from_bottom: bool = False
+
+
+@dataclass(frozen=True)
 class Case:
     """An op, and data for those of its operands that are no constants; `module` owns the op."""
 
@@ -37,6 +46,7 @@ class Case:
     op: ir.Operation
     inputs: tuple[npt.NDArray[np.int8], ...]
     rows_at_a_time: int = 1 << 16
+    overlap: "Overlap | None" = None
 
     def expected(self) -> npt.NDArray[np.int8]:
         """What the interpreter says."""
@@ -109,7 +119,7 @@ def encode(kernel: Kernel, case: Case, pointer_bytes: int) -> bytes:
     blob, relocations = serialize(kernel.pack(case.op), pointer_bytes)
     sizes = [array.nbytes for array in case.inputs]
     header = struct.pack(
-        "<13I",
+        "<15Ii",
         symbols(kernel.isa).index(kernel.symbol(case.op)),
         len(blob),
         len(relocations),
@@ -120,6 +130,8 @@ def encode(kernel: Kernel, case: Case, pointer_bytes: int) -> bytes:
         kernel.scratch_bytes(case.op),
         case.rows,
         case.rows_at_a_time,
+        *((case.overlap.from_bottom, case.overlap.input + 1) if case.overlap else (0, 0)),
+        case.overlap.distance if case.overlap else 0,
     )
     data = [header, _padded(blob)]
     data += [_padded(array.tobytes()) for array in reversed(case.inputs)]

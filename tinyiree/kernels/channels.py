@@ -15,6 +15,9 @@ MAX_PACKED_SHIFT = 22
 """(2 * zero_point + 1) << shift has to stay below 2**31 together with the product's high word."""
 BITS = 24
 """Of a sum, and of a bias, in a ``tinyiree_channel_t``."""
+WIDE_BITS = 30
+"""Of the sums that kernels with `WIDE_SCALE` take."""
+WIDE_SCALE = 2
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,16 @@ class Channels:
         result[: len(bias), 1] = multiplier
         return result
 
+    def wide_packed(self, bias: Int64, multiple_of: int) -> npt.NDArray[np.int32]:
+        """``tinyiree_wide_channel_t[]``, int32 [padded O, 3], shifts as in `packed`.
+
+        The sums are 2-fold (`WIDE_SCALE`) when they are rescaled.
+        """
+        multiplier, shifts = self.shifts(WIDE_SCALE)
+        result = np.zeros((-(-len(bias) // multiple_of) * multiple_of, 3), np.int32)
+        result[: len(bias)] = np.stack([bias, multiplier, shifts], axis=1)
+        return result
+
     def wide(self) -> npt.NDArray[np.int32]:
         """``tinyiree_wide_channel_t[]``, int32 [O, 3]."""
         return np.stack([self.bias, self.multiplier, self.shift], axis=1).astype(np.int32)
@@ -84,14 +97,14 @@ def wide_problem(channels: Channels) -> str | None:
     return None
 
 
-def sum_problem(weights: Int64, bias: Int64, zero_point: int) -> str | None:
-    """Why a sum could leave 24 bits for some input; `weights` is [O, K]; None when none can."""
+def sum_problem(weights: Int64, bias: Int64, zero_point: int, bits: int = BITS) -> str | None:
+    """Why a sum could leave `bits` for some input; `weights` is [O, K]; None when none can."""
     high = np.where(weights > 0, 127 - zero_point, -128 - zero_point) * weights
     low = np.where(weights > 0, -128 - zero_point, 127 - zero_point) * weights
-    limit = 2 ** (BITS - 1)
+    limit = 2 ** (bits - 1)
     most, least = int((high.sum(1) + bias).max()), int((low.sum(1) + bias).min())
     if most >= limit or least < -limit:
-        return f"sums of products need more than {BITS} bits ({least} .. {most})"
+        return f"sums of products need more than {bits} bits ({least} .. {most})"
     return None
 
 

@@ -6,12 +6,22 @@ from iree.compiler import ir
 
 from tinyiree.ir import access
 from tinyiree.kernels import pairs, structs
-from tinyiree.kernels.channels import BITS, Channels, output, sum_problem, wide_problem
+from tinyiree.kernels.channels import (
+    BITS,
+    WIDE_BITS,
+    WIDE_SCALE,
+    Channels,
+    output,
+    sum_problem,
+    wide_problem,
+)
 from tinyiree.kernels.kernel import Array, Field, Packed
 from tinyiree.kernels.window import batch_problem, window
 
 STRUCT = "tinyiree_conv2d_t"
 DEPTHWISE_SCALE = {"single": 256, "double": 2}
+COLUMN_STEP = 8
+"""Inputs that the dense kernel takes at a time."""
 MIN_TAPS = 3
 BLOCK = 4
 """Channels that the depthwise kernel takes at a time."""
@@ -65,26 +75,48 @@ def rows_of_windows(op: ir.Operation) -> npt.NDArray[np.int64]:
 
 def dense_problem(op: ir.Operation) -> str | None:
     """Why ``armv7em.conv2d`` cannot compute the op."""
+    return _dense_problem(op, pairs.SCALE, BITS)
+
+
+def wide_dense_problem(op: ir.Operation) -> str | None:
+    """Why ``armv7em.conv2d_wide`` cannot compute the op."""
+    return _dense_problem(op, WIDE_SCALE, WIDE_BITS)
+
+
+def _dense_problem(op: ir.Operation, scale: int, bits: int) -> str | None:
     if access.integer(op, "groups") != 1:
         return "more than one group"
     weights, channels = rows_of_windows(op), Channels.of(op)
     return (
         _common_problem(op)
-        or channels.problem(pairs.SCALE)
+        or channels.problem(scale)
         or pairs.problem(weights)
-        or sum_problem(weights, channels.bias, access.integer(op, "input_zero_point"))
+        or sum_problem(weights, channels.bias, access.integer(op, "input_zero_point"), bits)
     )
 
 
 def pack_dense(op: ir.Operation) -> Packed:
     """Weights for two output channels at a time, 8 inputs a step: see ``armv7em/columns.h``."""
-    weights, channels = rows_of_windows(op), Channels.of(op)
-    bias = channels.bias - access.integer(op, "input_zero_point") * weights.sum(1)
-    arrays: dict[str, Array] = {
-        "weights": pairs.pack(weights, 2),
-        "channels": channels.packed(bias + pairs.offset(weights), pairs.SCALE, 2),
-    }
-    return Packed(STRUCT, fields(op), arrays)
+    channels = Channels.of(op).packed(_column_bias(op), pairs.SCALE, 2)
+    return Packed(STRUCT, fields(op), {"weights": _columns(op), "channels": channels})
+
+
+def pack_dense_wide(op: ir.Operation) -> Packed:
+    """As `pack_dense`, with wide channels."""
+    channels = Channels.of(op).wide_packed(_column_bias(op), 2)
+    return Packed(STRUCT, fields(op), {"weights": _columns(op), "channels": channels})
+
+
+def _columns(op: ir.Operation) -> npt.NDArray[np.int16]:
+    return pairs.pack(rows_of_windows(op), 2, COLUMN_STEP)
+
+
+def _column_bias(op: ir.Operation) -> npt.NDArray[np.int64]:
+    weights, zero_point = rows_of_windows(op), access.integer(op, "input_zero_point")
+    folded: npt.NDArray[np.int64] = (
+        Channels.of(op).bias - zero_point * weights.sum(1) + pairs.column_offset(weights)
+    )
+    return folded
 
 
 def dense_scratch(op: ir.Operation) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ from iree.compiler import ir
 
 from tinyiree.ir import access
 from tinyiree.kernels.isas import runs
+from tinyiree.kernels.types import other_types
 from tinyiree.targets import Core
 
 Array = npt.NDArray[np.generic]
@@ -37,6 +39,25 @@ class Packed:
         return sum(array.nbytes for array in self.arrays.values())
 
 
+class Reads(Enum):
+    """What a kernel promises of the order of its reads and writes.
+
+    Rows are computed from the top down and the pixels of a row from left to right. The promise
+    lets an output lie over the part of an input that is not read any more, so that the kernel
+    must not keep it from working by `restrict` or by reading ahead what it needs again.
+    `tests/kernels/test_walk.py` holds every kernel to it.
+    """
+
+    WHOLE = "nothing: while it writes it may read everything"
+    ROW = "while it writes a row it reads what this or a later one needs"
+    BLOCKS = "as PIXEL, of blocks of four pixels, which begin with the call and cross ends of rows"
+    PIXEL = "while it writes a pixel (or a row of a matrix) it reads what this or a later one needs"
+    PIXEL_FIRST = "all reads of a pixel (or a row of a matrix) come before its first write"
+    CHANNELS = "as PIXEL, and of channel c nothing is read once it is written"
+    FOURS = "CHANNELS if their number is a multiple of four, else PIXEL"
+    ELEMENTS = "element i is read for element i of the result alone, and before it is written"
+
+
 @dataclass(frozen=True)
 class Kernel:
     """One kernel of the catalogue.
@@ -49,6 +70,7 @@ class Kernel:
         accepts: None, or why it cannot compute an op of `ops`.
         pack: the constants for an accepted op.
         scratch_bytes: RAM that an accepted op needs during the call, 8-byte aligned.
+        reads: what lets tensors overlap.
     """
 
     name: str
@@ -58,6 +80,7 @@ class Kernel:
     accepts: Callable[[ir.Operation], str | None]
     pack: Callable[[ir.Operation], Packed]
     scratch_bytes: Callable[[ir.Operation], int]
+    reads: Reads = Reads.WHOLE
 
     @property
     def isa(self) -> str:
@@ -76,4 +99,4 @@ class Kernel:
         """None when the kernel computes the op, else why not."""
         if op.name not in self.ops:
             return f"{self.name} does not compute {op.name}"
-        return self.accepts(op)
+        return other_types(op) or self.accepts(op)

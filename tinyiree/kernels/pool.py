@@ -17,7 +17,8 @@ BLOCK = 4
 SCALE = 256
 
 
-def _average_fields(op: ir.Operation, positions: int) -> dict[str, Field]:
+def average_fields(op: ir.Operation, positions: int) -> dict[str, Field]:
+    """``tinyiree_avg_pool2d_t``, for so many positions."""
     if op.name == "qnn.mean":
         kernel, strides, padding = tuple(access.shape(op.operands[0])[1:3]), [1, 1], [0] * 4
         geometry = {**window_of_mean(op, kernel[0], kernel[1])}
@@ -42,7 +43,7 @@ def window_of_mean(op: ir.Operation, height: int, width: int) -> dict[str, int |
     return {**ones, **size, "in_channels": channels, "pad_top": 0, "pad_left": 0}
 
 
-def _positions(op: ir.Operation) -> Channels:
+def positions_of(op: ir.Operation) -> Channels:
     """What follows the sums: once for all windows, or once for each output position."""
     zero_point = access.integer(op, "input_zero_point")
     _, height, width, _ = access.shape(op.operands[0])
@@ -80,6 +81,8 @@ def _covered(out: int, size: int, kernel: int, stride: int, pad: int) -> npt.NDA
 
 def average_problem(op: ir.Operation) -> str | None:
     """Why the kernels cannot compute the op."""
+    if access.rounding(op) == "even":
+        return "halves rounded to even"
     if len(access.shape(op.operands[0])) != 4:
         return "not an image"
     if op.name == "qnn.mean":
@@ -87,7 +90,7 @@ def average_problem(op: ir.Operation) -> str | None:
             return f"the mean over the axes {access.ints(op, 'axes')}"
     elif len(access.shape(op.operands[1])) != 2:
         return "multipliers that are not [OH, OW]"
-    return batch_problem(op) or structs.too_large(AVERAGE, _average_fields(op, 1))
+    return batch_problem(op) or structs.too_large(AVERAGE, average_fields(op, 1))
 
 
 def packed_average_problem(op: ir.Operation) -> str | None:
@@ -96,7 +99,7 @@ def packed_average_problem(op: ir.Operation) -> str | None:
 
 
 def _packed_problem(op: ir.Operation) -> str | None:
-    positions = _positions(op)
+    positions = positions_of(op)
     _, height, width, _ = access.shape(op.operands[0])
     if max(255 * height * width, int(np.abs(positions.bias).max())) >= 2 ** (BITS - 1):
         return f"sums of more than {BITS} bits"
@@ -111,15 +114,15 @@ def few_channels(op: ir.Operation) -> str | None:
 
 def pack_average_portable(op: ir.Operation) -> Packed:
     """``tinyiree_avg_pool2d_t`` with wide channels."""
-    positions = _positions(op)
-    fields = _average_fields(op, len(positions.bias))
+    positions = positions_of(op)
+    fields = average_fields(op, len(positions.bias))
     return Packed(AVERAGE, fields, {"positions": positions.wide()})
 
 
 def pack_average(op: ir.Operation) -> Packed:
     """``tinyiree_avg_pool2d_t`` for sums that are 256-fold."""
-    positions = _positions(op)
-    fields = _average_fields(op, len(positions.bias))
+    positions = positions_of(op)
+    fields = average_fields(op, len(positions.bias))
     packed = positions.packed(positions.bias, SCALE, 1)
     return Packed(AVERAGE, fields, {"positions": packed})
 

@@ -1,7 +1,7 @@
 """The kernels of ``targets/kernels/portable``: references for the others."""
 
 from tinyiree.kernels import add, conv2d, fully_connected, pool
-from tinyiree.kernels.kernel import Kernel
+from tinyiree.kernels.kernel import Kernel, Reads
 
 _POOLS = ("qnn.avg_pool2d", "qnn.mean")
 _ADDS = ("qnn.add", "qnn.tflite_add")
@@ -15,6 +15,7 @@ KERNELS: tuple[Kernel, ...] = (
         conv2d.portable_problem,
         conv2d.pack_portable,
         conv2d.no_scratch,
+        Reads.PIXEL,
     ),
     Kernel(
         "portable.fully_connected",
@@ -24,6 +25,7 @@ KERNELS: tuple[Kernel, ...] = (
         fully_connected.portable_problem,
         fully_connected.pack_portable,
         conv2d.no_scratch,
+        Reads.PIXEL,
     ),
     Kernel(
         "portable.add",
@@ -33,6 +35,7 @@ KERNELS: tuple[Kernel, ...] = (
         add.problem,
         add.pack,
         conv2d.no_scratch,
+        Reads.ELEMENTS,
     ),
     Kernel(
         "portable.tflite_add",
@@ -42,6 +45,7 @@ KERNELS: tuple[Kernel, ...] = (
         add.tflite_problem,
         add.pack_tflite,
         conv2d.no_scratch,
+        Reads.ELEMENTS,
     ),
     Kernel(
         "portable.avg_pool2d",
@@ -51,6 +55,7 @@ KERNELS: tuple[Kernel, ...] = (
         pool.average_problem,
         pool.pack_average_portable,
         conv2d.no_scratch,
+        Reads.CHANNELS,
     ),
     Kernel(
         "portable.max_pool2d",
@@ -60,5 +65,6 @@ KERNELS: tuple[Kernel, ...] = (
         pool.max_problem,
         pool.pack_max,
         conv2d.no_scratch,
+        Reads.CHANNELS,
     ),
 )

@@ -16,6 +16,7 @@ POINTER = "P"
 _CODES = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i"}
 _WINDOW = "tinyiree_window_t"
 _OUTPUT = "tinyiree_output_t"
+_MULH = "tinyiree_mulh_t"
 
 STRUCTS: Mapping[str, Mapping[str, str]] = {
     _WINDOW: {
@@ -84,6 +85,33 @@ STRUCTS: Mapping[str, Mapping[str, str]] = {
         "one_position": "u8",
     },
     "tinyiree_max_pool2d_t": {"window": _WINDOW},
+    "tinyiree_channels_last_t": {"height": "u16", "width": "u16", "channels": "u16"},
+    _MULH: {"shift": "u8", "add": "i8", "add_if_negative": "i8"},
+    "tinyiree_mulh_conv2d_t": {
+        "weights": POINTER,
+        "channels": POINTER,
+        "window": _WINDOW,
+        "output": _OUTPUT,
+        "rescale": _MULH,
+        "out_channels": "u16",
+        "input_zero_point": "i16",
+        "odd_weights": "u32",
+    },
+    "tinyiree_mulh_fully_connected_t": {
+        "weights": POINTER,
+        "channels": POINTER,
+        "inputs": "u16",
+        "outputs": "u16",
+        "output": _OUTPUT,
+        "rescale": _MULH,
+    },
+    "tinyiree_mulh_avg_pool2d_t": {
+        "positions": POINTER,
+        "window": _WINDOW,
+        "output": _OUTPUT,
+        "rescale": _MULH,
+        "one_position": "u8",
+    },
 }
 
 

@@ -35,6 +35,23 @@
 #define START_single(acc, word) START_256(acc, word)
 #define START_double(acc, word) "asr " acc ", " word ", #7\n"
 
+// The end of one output where sums have up to 30 bits; the shift of the channel is that of
+// tinyiree_channel_t, zero_point is 2 * output zero point + 1.
+#define TINYIREE_DEFINE_WIDE(rounding)                                                             \
+    static inline int8_t tinyiree_wide_##rounding(                                                 \
+        int32_t sum, const tinyiree_wide_channel_t *channel, int32_t zero_point) {                 \
+        const int32_t c = zero_point << channel->shift;                                            \
+        int32_t t;                                                                                 \
+        sum = 2 * (sum + channel->bias);                                                           \
+        __asm__(REQUANTIZE_##rounding("%0", "%2", "%3", "%4", "%1")                                \
+                : "+&r"(sum), "=&r"(t)                                                             \
+                : "r"(channel->multiplier), "r"(channel->shift), "r"(c));                          \
+        return (int8_t)sum;                                                                        \
+    }
+
+TINYIREE_DEFINE_WIDE(single)
+TINYIREE_DEFINE_WIDE(double)
+
 // Clamps bytes in place to less than the range of int8; does nothing for all of it.
 void tinyiree_armv7em_clamp(int8_t *bytes, uint32_t count, const tinyiree_output_t *output);
 
