@@ -75,4 +75,6 @@ $(VENV)/.samples-installed: $(REQUIREMENTS) | $(VENV)/bin/python
 $(VENV)/.dev-installed: $(REQUIREMENTS) | $(VENV)/bin/python
 	@echo "make: installing tinyiree and the development tools into $(VENV)"
 	@$(INSTALL) -e '.[dev]'
+	@# For the data files in its wheel alone: its own requirements do not go with ours.
+	@$(INSTALL) --no-deps aeon==1.6.0
 	@touch $(VENV)/.samples-installed $@

@@ -14,7 +14,7 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     unlike PyTorch's symmetric padding (TensorFlow, `tf.nn` module documentation, "Notes on
     padding").
     """
-    outputs = -(-size // stride)
+    outputs = (size - 1) // stride + 1  # not -(-size // stride): traced, that rounds to zero
     total = max((outputs - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
 
