@@ -5,6 +5,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
@@ -18,12 +19,16 @@ from tinyiree.compile import Flow
 from tinyiree.emit.edge import inputs_of
 from tinyiree.emit.program import IoTensor
 from tinyiree.errors import TinyireeError
+from tinyiree.fit import Need, judge, refuse
 from tinyiree.importers import import_model
+from tinyiree.interleave.goal import Goal, Optimize
 from tinyiree.ir.access import is_integer_program, named
 from tinyiree.passes.base import Progress, no_progress
 from tinyiree.passes.pipeline import Pipeline
+from tinyiree.passes.planning.banks import Bank
+from tinyiree.report import model as report_model
 from tinyiree.settings import BuildOptions, Format, Int8, PassObserver, ToolchainName
-from tinyiree.targets import load
+from tinyiree.targets import Board, load, load_board
 from tinyiree.tensors import by_input, split_samples
 
 if TYPE_CHECKING:
@@ -39,6 +44,8 @@ auto break case char const continue default do double else enum extern float for
 long register restrict return short signed sizeof static struct switch typedef union unsigned void
 volatile while main tinyiree
 """
+MODEL_BYTES = 16
+"""Of static RAM that a model needs besides its arena, at most."""
 _RESERVED = frozenset(_RESERVED_WORDS.split())
 
 
@@ -46,7 +53,8 @@ def build(
     model: Model,
     example_inputs: "torch.Tensor | Sequence[torch.Tensor] | None" = None,
     *,
-    target: str,
+    target: str | None = None,
+    board: str | None = None,
     out: str | Path,
     quantize: Int8 | None = Int8(),  # noqa: B008  (frozen)
     input_shapes: Sequence[Sequence[int]] = (),
@@ -54,6 +62,9 @@ def build(
     formats: Sequence[Format] = ("static", "vmfb"),
     pipeline: Pipeline | None = None,
     toolchain: ToolchainName = "zig",
+    optimize: Optimize = "speed",
+    ram_limit: int | None = None,
+    ram_banks: Mapping[str, int] | None = None,
     dump_ir: str | Path | None = None,
     observe: PassObserver | None = None,
     progress: Progress = no_progress,
@@ -64,7 +75,9 @@ def build(
         model: ``FILE.py:NAME``, a ``.pt2``, ``.tflite`` or ``.mlir`` file, an ``nn.Module`` or an
             ``ExportedProgram``.
         example_inputs: for an ``nn.Module`` without an attribute of that name; only shapes matter.
-        target: name of a core (``tinyiree targets``).
+        target: name of a core (``tinyiree targets``); None: that of the board.
+        board: name of a board (``tinyiree boards``) that the model has to fit; the stack, which
+            only a run measures, is not counted.
         out: folder to write; a former build in it is replaced when the new one is complete.
         quantize: int8 with calibration data; None builds in float.
         input_shapes: in place of example inputs.
@@ -72,14 +85,21 @@ def build(
         formats: ``static`` (C and a static library) and ``vmfb`` (for the stock IREE runtime).
         pipeline: the passes; by default `pipeline` for the target.
         toolchain: ``zig`` or ``gcc``, for the self-test image.
+        optimize: ``speed``, or ``ram`` for the smallest arena at up to a third more instructions.
+        ram_limit: bytes that the arena may have; the cheapest plan that fits is taken. None: the
+            largest bank of the board.
+        ram_banks: bytes of several memories by name, the fastest first: what is accessed most lies
+            in the first ones, and the model has an arena in each that it needs.
         dump_ir: folder that receives the module after every pass.
         observe: told the time of each step.
         progress: told what is going on.
 
     Raises:
-        TinyireeError: the model, an option or a file cannot be used.
+        TinyireeError: the model, an option or a file cannot be used, or the model does not fit
+            the board.
     """
-    core = load(target)
+    place = load_board(board) if board is not None else None
+    core = load(_core_name(target, place))
     if "static" not in formats or set(formats) - {"static", "vmfb"}:
         raise TinyireeError(
             f"formats: expected 'static' and optionally 'vmfb', found {', '.join(formats)}"
@@ -95,6 +115,7 @@ def build(
         formats=tuple(formats),
         pipeline=pipeline or Pipeline(),
         toolchain=toolchain,
+        memory=_goal(optimize, ram_limit, place, ram_banks or {}),
         dump_ir=Path(dump_ir) if dump_ir is not None else None,
         observe=observe,
         progress=progress,
@@ -102,8 +123,52 @@ def build(
     flow = Flow(core, options, _calibration(module, quantize))
     with _staging(folder) as staged:
         flow.run(module, identifier, Path(staged))
+        if place is not None:
+            _fit(Path(staged), place)
         _move(Path(staged), folder)
     return open_build(folder)
+
+
+def _core_name(target: str | None, board: Board | None) -> str:
+    if board is None:
+        if target is None:
+            raise TinyireeError(
+                "target: expected the name of a core, or a board; found neither; `tinyiree "
+                "targets` and `tinyiree boards` list them"
+            )
+        return target
+    if target is not None and target != board.core:
+        raise TinyireeError(
+            f"target '{target}': expected {board.core}, the core of board '{board.name}'; leave "
+            "out the target"
+        )
+    return board.core
+
+
+def _goal(
+    optimize: Optimize, ram_limit: int | None, board: Board | None, banks: Mapping[str, int]
+) -> Goal:
+    """What is asked of the arena: by the limit, or by the board, which `_fit` judges later."""
+    if banks:
+        if ram_limit is not None or board is not None:
+            raise TinyireeError(
+                "RAM banks: expected neither a RAM limit nor a board beside them, as they say how "
+                "much there is; leave out one of the two"
+            )
+        return Goal(optimize, banks=tuple(Bank(*entry) for entry in banks.items()))
+    if ram_limit is None and board is not None:
+        sizes = [bank.size_bytes for bank in board.ram]
+        # Of one bank the model's variables need a few bytes, too.
+        limit = max(sizes) - (MODEL_BYTES if len(sizes) == 1 else 0)
+        return Goal(optimize, limit, required=False)
+    return Goal(optimize, ram_limit)
+
+
+def _fit(folder: Path, board: Board) -> None:
+    """Refuse a build that the board has no room for; else the report names the board."""
+    report = report_model.read(folder / artifact.REPORT)
+    refuse(judge(Need.of(report), board), report.model)
+    replace(report, board=board.name).write(folder / artifact.REPORT)
 
 
 def pipeline(target: str | None = None) -> Pipeline:

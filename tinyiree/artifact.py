@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tinyiree.emit.program import IoTensor
+from tinyiree.emit.program import IoTensor, StateTensor
 from tinyiree.errors import TinyireeError
 
 MANIFEST = "manifest.json"
@@ -26,6 +26,9 @@ class Manifest:
         step_functions: for each dispatch of the schedule, the function that it calls.
         layers: for each dispatch, the layer that it computes.
         runtime_symbol: function whose call is one inference.
+        calls: for each call of a layer's function in one inference, in order, the layer's index;
+            empty: the calls of each layer follow each other.
+        states: variables, which keep their values from one inference to the next.
     """
 
     version: str
@@ -36,6 +39,8 @@ class Manifest:
     step_functions: tuple[str, ...]
     layers: tuple[str, ...]
     runtime_symbol: str = "tinyiree_invoke"
+    states: tuple[StateTensor, ...] = ()
+    calls: tuple[int, ...] = ()
 
 
 def write(folder: Path, manifest: Manifest) -> None:
@@ -46,6 +51,7 @@ def write(folder: Path, manifest: Manifest) -> None:
         if path.is_file() and path.name not in (MANIFEST, REPORT)
     }
     content = {"format": FORMAT, **asdict(manifest), "files": files}
+    content["states"] = [{**asdict(s), "initial": s.initial.hex()} for s in manifest.states]
     (folder / MANIFEST).write_text(json.dumps(content, indent=1) + "\n")
 
 
@@ -94,6 +100,17 @@ def _manifest(content: dict[str, object]) -> Manifest:
         step_functions=tuple(content["step_functions"]),  # type: ignore[arg-type]
         layers=tuple(content["layers"]),  # type: ignore[arg-type]
         runtime_symbol=str(content["runtime_symbol"]),
+        calls=tuple(content["calls"]),  # type: ignore[arg-type]
+        states=tuple(
+            StateTensor(
+                **{
+                    **entry,
+                    "shape": tuple(entry["shape"]),
+                    "initial": bytes.fromhex(entry["initial"]),
+                }
+            )
+            for entry in content["states"]  # type: ignore[attr-defined]
+        ),
     )
 
 

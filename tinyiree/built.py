@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from tinyiree import artifact
 from tinyiree.cycles import estimate
+from tinyiree.emit.program import StateTensor
 from tinyiree.errors import TinyireeError
+from tinyiree.evaluation import Evaluation, ScoreName, Where, evaluate
 from tinyiree.iree import host
 from tinyiree.passes.base import Progress, no_progress
 from tinyiree.report import model as report_model
@@ -18,7 +20,7 @@ from tinyiree.report.model import Report, Run, Verification
 from tinyiree.sim import Image, Machine, Probe, Region, RunResult, Simulator
 from tinyiree.sim import run as simulate
 from tinyiree.targets import Core, load
-from tinyiree.tensors import by_input, encode, pack, unpack
+from tinyiree.tensors import as_stored, by_input, encode, pack, unpack
 from tinyiree.version import VERSION
 
 Array = npt.NDArray[np.generic]
@@ -105,6 +107,8 @@ class Built:
     ) -> DeviceRun:
         """Run samples on the simulated core, and put the cost into report.json.
 
+        A model with state starts anew, and sees the samples as consecutive invocations.
+
         Args:
             inputs: one array ``[N, ...]`` for a model of one input, or one by input name.
                 Integers are raw input, floats are quantized with the input's scale and zero point.
@@ -120,7 +124,7 @@ class Built:
         return self._run(self.encode(inputs, source, limit), simulator, jobs, progress)
 
     def run_host(self, raw: Sequence[Array], progress: Progress = no_progress) -> list[Array]:
-        """Run encoded samples through the host module.
+        """Run encoded samples through the host module, as consecutive invocations from a reset on.
 
         Args:
             raw: as `encode` gives them.
@@ -129,13 +133,16 @@ class Built:
         Returns:
             One array ``[N, *shape]`` for each output, raw.
         """
-        module = host.load(self.folder / f"{self.manifest.name}.host.vmfb")
+        states = [initial_value(state) for state in self.manifest.states]
+        module = host.load(self.folder / f"{self.manifest.name}.host.vmfb", states)
         count = len(raw[0])
         results = []
         for i in range(count):
-            results.append(module([array[i] for array in raw]))
+            results.append(module([as_stored(array[i]) for array in raw]))
             progress("host", i + 1, count)
-        return [np.stack(outputs) for outputs in zip(*results, strict=True)]
+        dtypes = [tensor.dtype for tensor in self.manifest.outputs]
+        stacked = [np.stack(outputs) for outputs in zip(*results, strict=True)]
+        return [array.view(dtype) for array, dtype in zip(stacked, dtypes, strict=True)]
 
     def verify(
         self,
@@ -165,6 +172,37 @@ class Built:
         report.write(self.folder / artifact.REPORT)
         return Comparison(len(raw[0]), unequal, replace(device, report=report), expected)
 
+    def evaluate(
+        self,
+        inputs: Inputs,
+        labels: Array | Sequence[int] | Sequence[str],
+        *,
+        on: Where = "host",
+        limit: int | None = None,
+        score: ScoreName = "auto",
+        positive: str | int | None = None,
+        threshold: float | None = None,
+        classes: Sequence[str] = (),
+        simulator: Simulator = "auto",
+        progress: Progress = no_progress,
+        source: str = "the input",
+    ) -> Evaluation:
+        """Judge labelled samples and write evaluation.json; see `tinyiree.evaluation.evaluate`."""
+        return evaluate(
+            self,
+            inputs,
+            labels,
+            on=on,
+            limit=limit,
+            score=score,
+            positive=positive,
+            threshold=threshold,
+            classes=classes,
+            simulator=simulator,
+            progress=progress,
+            source=source,
+        )
+
     def _run(
         self, raw: list[Array], simulator: Simulator, jobs: int | None, progress: Progress
     ) -> DeviceRun:
@@ -177,6 +215,7 @@ class Built:
             simulator=simulator,
             jobs=jobs,
             progress=lambda done, total: progress(f"simulated {core.name}", done, total),
+            stream=bool(self.manifest.states),
         )
         outputs, stack_bytes = self._records(result, len(raw[0]))
         report = self._with_costs(result, stack_bytes, core, simulator)
@@ -219,14 +258,15 @@ class Built:
         report, count = self.report, len(result.inferences)
         totals = [inference.instructions for inference in result.inferences]
         overhead = [inference.runtime_instructions for inference in result.inferences]
-        per_layer = np.array([i.layer_instructions for i in result.inferences], np.int64)
+        per_call = np.array([i.layer_instructions for i in result.inferences], np.int64)
+        per_layer = _by_layer(per_call, report, self.manifest.calls)
         cycles = estimate(result.profile, Image.load(self.folder / artifact.SELFTEST), core)
         layers = tuple(
-            replace(layer, instructions=int(mean), cycles_estimate=spent)
+            replace(layer, instructions=int(mean), cycles_estimate=int(spent))
             for layer, mean, spent in zip(
                 report.layers,
                 np.rint(per_layer.mean(axis=0)).astype(np.int64),
-                cycles.calls,
+                _by_layer(np.array([cycles.calls], np.int64), report, self.manifest.calls)[0],
                 strict=True,
             )
         )
@@ -271,6 +311,23 @@ def machine_of(core: Core) -> Machine:
             Region(region.name, region.base, region.size_bytes) for region in simulation.regions
         ),
     )
+
+
+def initial_value(state: StateTensor) -> Array:
+    """A variable at the start of a stream."""
+    data = state.initial.ljust(state.size, b"\0")
+    return np.frombuffer(data, state.dtype).reshape(state.shape)
+
+
+def _by_layer(
+    per_call: npt.NDArray[np.int64], report: Report, calls: Sequence[int]
+) -> npt.NDArray[np.int64]:
+    """Sums over the calls of each layer: int64 [N, calls] to [N, layers]."""
+    counts = [layer.calls for layer in report.layers]
+    of_layer = np.array(calls, np.int64) if calls else np.repeat(np.arange(len(counts)), counts)
+    belongs = of_layer[:, None] == np.arange(len(counts))
+    sums: npt.NDArray[np.int64] = per_call[:, : len(of_layer)] @ belongs.astype(np.int64)
+    return sums
 
 
 def _used(simulator: Simulator, core: Core) -> str:

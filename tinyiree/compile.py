@@ -11,17 +11,21 @@ from iree.compiler import ir
 
 from tinyiree import artifact, targets
 from tinyiree.emit.c_source import render
-from tinyiree.emit.edge import inputs_of, outputs_of
+from tinyiree.emit.edge import inputs_of, outputs_of, state_tensors
 from tinyiree.emit.kernels import use_kernels
 from tinyiree.emit.program import Array, Program, place
 from tinyiree.firmware import build_selftest, drop_exports, make_toolchain, sizes
 from tinyiree.firmware.libcalls import libcalls
 from tinyiree.ir.verify import verify
 from tinyiree.iree.host import compile_host, compile_vmfb
+from tinyiree.iree.state import tie_states
 from tinyiree.iree.target import compile_embedded, compile_static
 from tinyiree.passes.base import PassContext
 from tinyiree.passes.lower import lower
 from tinyiree.report.build import build_report
+from tinyiree.report.cost import dispatch_costs
+from tinyiree.report.model import Sqnr
+from tinyiree.report.sqnr import SqnrProbe
 from tinyiree.settings import BuildOptions
 from tinyiree.targets import Core
 from tinyiree.version import VERSION
@@ -56,17 +60,19 @@ class Flow:
             TinyireeError: the model cannot be built; the message says why.
         """
         with module.context, ir.Location.unknown():
-            self.run_passes(module)
+            sqnr = self.run_passes(module)
             with self.timed("lower to linalg"):
                 lowered = lower(module)
             inputs, outputs = inputs_of(module), outputs_of(module)
+            states = state_tensors(module)
             with self.timed("IREE: static library"):
-                sizes_in = [tensor.size for tensor in inputs]
+                sizes_in = [t.size for t in inputs] + [state.size for state in states]
                 library = compile_static(
                     lowered.text, name, self.core, folder / "dispatches.o", sizes_in
                 )
             schedule, kernels = use_kernels(library.schedule, module)
             drop_exports(library.object_file, kernels.replaced)
+            schedule = tie_states(schedule, len(states))
             with self.timed("plan memory"):
                 program = place(
                     name,
@@ -77,6 +83,9 @@ class Flow:
                     schedule,
                     self.options.pipeline.planner,
                     kernels,
+                    states,
+                    self.options.memory,
+                    {group: cost.macs for group, cost in dispatch_costs(module).items()},
                 )
             with self.timed("IREE: host module"):
                 (folder / f"{name}.host.vmfb").write_bytes(compile_vmfb(lowered.text))
@@ -87,13 +96,15 @@ class Flow:
             with self.timed("C and self-test image"):
                 self.write_sources(program, folder)
                 elf = folder / artifact.SELFTEST
-                build_selftest(self.core, folder, name, elf, self.options.toolchain)
-            report = build_report(module, lowered, program, self.core, self.options, sizes(elf))
+                banks = program.plan.bank_bytes
+                build_selftest(self.core, folder, name, elf, self.options.toolchain, banks=banks)
+            flash = sizes(elf)
+            report = build_report(module, lowered, program, self.core, self.options, flash, sqnr)
         report.write(folder / artifact.REPORT)
         layers = tuple(layer.name for layer in report.layers)
         artifact.write(folder, _manifest(program, self.core, layers))
 
-    def run_passes(self, module: ir.Module) -> None:
+    def run_passes(self, module: ir.Module) -> Sqnr:
         """Run the pipeline, verifying (and dumping, when asked) the module after every pass."""
         context = PassContext(
             core=self.core,
@@ -104,11 +115,16 @@ class Flow:
         )
         verify(module)
         self.dump(module, 0, "import")
+        probe = SqnrProbe(self.calibration)
         for number, step in enumerate(self.options.pipeline, 1):
+            probe.before(step.name, module)
             with self.timed(step.name):
                 step.run(module, context)
                 verify(module)
+            probe.after(step.name, module)
             self.dump(module, number, step.name)
+        with self.timed("quantization noise"):
+            return probe.measure(self.options.progress)
 
     def write_sources(self, program: Program, folder: Path) -> None:
         """Write NAME.h, NAME.c and libNAME.a, and the runtime that they need."""
@@ -152,6 +168,8 @@ def _manifest(program: Program, core: Core, layers: tuple[str, ...]) -> artifact
         target=core.name,
         inputs=program.inputs,
         outputs=program.outputs,
+        states=program.states,
         step_functions=tuple(step.function for step in program.layers()),
         layers=layers,
+        calls=tuple(program.calls()),
     )

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from tinyiree.interleave.goal import Goal
 from tinyiree.passes.base import Progress, no_progress
 from tinyiree.passes.pipeline import Pipeline
 from tinyiree.passes.settings import LayerRule, Quantization, RangeMethod
@@ -59,6 +60,7 @@ class BuildOptions:
             IREE's runtime.
         pipeline: the passes.
         toolchain: what compiles and links the self-test image.
+        memory: what the arena is planned for.
         dump_ir: a folder that receives the module after every pass.
         observe: told the time of each step.
         progress: told how far a long step is.
@@ -69,6 +71,7 @@ class BuildOptions:
     formats: tuple[Format, ...] = ("static", "vmfb")
     pipeline: Pipeline = field(default_factory=Pipeline)
     toolchain: ToolchainName = "zig"
+    memory: Goal = field(default_factory=Goal)
     dump_ir: Path | None = None
     observe: PassObserver | None = None
     progress: Progress = no_progress

@@ -101,6 +101,8 @@ def encode(array: Array, tensor: IoTensor, source: str) -> Array:
     """
     array = split_samples(array, tensor.name, tensor.shape, source)
     wanted = np.dtype(tensor.dtype)
+    if wanted == np.bool_:
+        return _truths(array, tensor.name, source)
     if np.issubdtype(array.dtype, np.floating):
         if not np.isfinite(array).all():
             raise TinyireeError(f"{source}: array '{tensor.name}' contains NaN or infinity")
@@ -132,6 +134,20 @@ def encode(array: Array, tensor: IoTensor, source: str) -> Array:
             "to have them quantized"
         )
     return array.astype(wanted)
+
+
+def _truths(array: Array, name: str, source: str) -> Array:
+    if not np.isin(array, (0, 1)).all():
+        raise TinyireeError(
+            f"{source}: array '{name}' is {array.dtype} for an input of truth values, and holds "
+            "others than 0 and 1; give bool"
+        )
+    return array.astype(np.bool_)
+
+
+def as_stored(array: Array) -> Array:
+    """A tensor as the host module takes it: the bytes of uint8 and bool as int8."""
+    return array.view(np.int8) if array.dtype in (np.uint8, np.bool_) else array
 
 
 def dequantize(array: Array, tensor: IoTensor) -> npt.NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """Placing tensors in one arena, and choosing the order of steps, for the least RAM.
 
-The model, which everything here and in ``tinyiree.emit.occupancy`` shares:
+The model, which everything here and in ``tinyiree.interleave.occupancy`` shares:
 
 - **Time** is a row of ticks. Tick 0 is before the first step (the application writes the inputs),
   the last tick is after the last step (it reads the outputs). A step takes one tick or more:

@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tinyiree.emit.c_source import render
 from tinyiree.emit.kernels import KernelUse
-from tinyiree.emit.program import IoTensor, Program, place
+from tinyiree.emit.program import IoTensor, Program, StateTensor, place
 from tinyiree.errors import TinyireeError
 from tinyiree.firmware import RUNTIME_DIRECTORY
 from tinyiree.iree.schedule import Buffer, Copy, Dispatch, Fill, KernelCall, Schedule, Span
@@ -75,7 +76,55 @@ def single() -> Program:
     )
 
 
-@pytest.mark.parametrize("program", [wake_word(), single()], ids=lambda p: p.name)
+def stream() -> Program:
+    """Two variables, the first with an initial value, of which one is written in place."""
+    schedule = Schedule(
+        buffers=(
+            Buffer("input", 4),
+            Buffer("state", 4),
+            Buffer("state", 12),
+            Buffer("output", 4),
+        ),
+        inputs=(0,),
+        outputs=(3,),
+        steps=(
+            Copy(Span(2, 4, 8), Span(2, 0, 8)),
+            Dispatch("stream_dispatch_0", 0, (Span(0, 0, 4), Span(2, 8, 4)), (False, True)),
+            Dispatch("stream_dispatch_1", 1, (Span(2, 0, 12), Span(3, 0, 4)), (False, True)),
+            Copy(Span(3, 0, 4), Span(1, 0, 4)),
+        ),
+        states=(1, 2),
+    )
+    return place(
+        "stream",
+        "stream_library_query",
+        ("stream_dispatch_0", "stream_dispatch_1"),
+        (IoTensor("x", (1, 4), "int8", 0.1, 3, 4),),
+        (IoTensor("y", (1, 4), "int8", 0.25, 0, 4),),
+        schedule,
+        PlanMemory(),
+        states=(
+            StateTensor("last", (1, 4), "int8", 4, b"\x80\x80\x80"),
+            StateTensor("line", (3, 4), "int8", 12, b""),
+        ),
+    )
+
+
+def test_variables_lie_behind_everything_else() -> None:
+    program = stream()
+    assert program.plan.offsets[1:3] == (8, 16)
+    assert (program.plan.arena_bytes, program.state_offset, program.state_bytes) == (32, 8, 24)
+    assert program.initial_state == b"\x80\x80\x80"
+
+
+def test_initial_values_stand_where_the_variables_do() -> None:
+    program = stream()
+    first, line = program.states
+    other = replace(program, states=(first, replace(line, initial=b"\1\2")))
+    assert other.initial_state == b"\x80\x80\x80\0\0\0\0\0\1\2"
+
+
+@pytest.mark.parametrize("program", [wake_word(), single(), stream()], ids=lambda p: p.name)
 def test_golden(program: Program, request: pytest.FixtureRequest) -> None:
     for text, suffix in zip(render(program), (".h", ".c"), strict=True):
         path = GOLDEN / f"{program.name}{suffix}"
@@ -114,14 +163,14 @@ def test_a_kernel_call_has_constants_and_scratch() -> None:
     )
     assert program.plan.arena_bytes == 56  # the scratch is planned with the rest
     _, source = render(program)
-    assert "{ tinyiree_armv7em_max_pool2d, &layer0, 2 }," in source
+    assert "{ tinyiree_armv7em_max_pool2d, &layer0, 2, 2 }," in source
     assert "static const tinyiree_max_pool2d_t layer0" in source
     assert "{TINYIREE_KERNEL, 3, 0, 0, 0}, // armv7em.max_pool2d" in source
     assert ".query = NULL" in source
 
 
 def test_compiles_without_warnings(tmp_path: Path) -> None:
-    for program in (wake_word(), single()):
+    for program in (wake_word(), single(), stream()):
         header, source = render(program)
         (tmp_path / f"{program.name}.h").write_text(header)
         (tmp_path / f"{program.name}.c").write_text(source)

@@ -51,11 +51,13 @@ static int grid(const tinyiree_environment_t *environment, const tinyiree_dispat
     return order == 1000;
 }
 
-// A kernel: out[row] = 2 * in[row] + *params, with one byte of scratch.
+// A kernel: out[row] = 2 * in[row] + *params, with one byte of scratch. Called from the bottom up.
 static void doubled(const void *params, void *const *pointers, uint32_t first, uint32_t last) {
     const uint8_t *in = pointers[0], *offset = params;
     uint8_t *out = pointers[1], *scratch = pointers[2];
-    CHECK(first == 0 && last == 3);
+    static uint32_t rows_left = 3;
+    CHECK(last == rows_left && first == (last == 3 ? 1 : 0));
+    rows_left = first ? first : 3;
     for (uint32_t row = first; row < last; ++row) {
         *scratch = in[row];
         out[row] = (uint8_t)(2 * *scratch + *offset);
@@ -92,9 +94,9 @@ static const size_t bindings[] = {16, 5,  0, 16, 32,  8, 8,  8,   64, 24,
 static const uint32_t words[] = {0x04030201u, 4, 3, 2, 2, 10, 0xABCD1234u, 0x77777777u};
 static const tinyiree_io_t io[] = {{0, 8}, {32, 8}};
 static const uint8_t five = 5;
-static const tinyiree_kernel_call_t kernels[] = {{doubled, &five, 3}};
-static const tinyiree_program_t good = {query, steps, bindings, words, kernels, io,
-                                        256,   16,    7,        1,     1,       1};
+static const tinyiree_kernel_call_t kernels[] = {{doubled, &five, 3, 2}};
+static const tinyiree_program_t good = {query, steps, bindings, words, kernels, io,   256,  16, 7,
+                                        1,     1,     1,        0,     0,       NULL, NULL, 0};
 
 static uint8_t arena[256 + 16] TINYIREE_ALIGNED;
 
@@ -186,6 +188,36 @@ static void invoke_runs_the_steps(void) {
     free(heap);
 }
 
+static void reset_gives_variables_their_initial_values(void) {
+    static const uint8_t initial[] = {7, 0, 9};
+    tinyiree_program_t program = good;
+    program.step_count = 0;
+    program.state_bytes = 24;
+    program.initial_state = initial;
+    program.initial_state_bytes = sizeof initial;
+    tinyiree_model_t model;
+    uint8_t *heap = aligned_alloc(64, 256);
+    memset(heap, 0xEE, 256);
+    CHECK(tinyiree_init(&model, &program, heap, 256) == TINYIREE_OK);
+    CHECK(heap[231] == 0xEE && heap[232] == 7 && heap[233] == 0 && heap[234] == 9);
+    for (unsigned i = 235; i < 256; ++i)
+        CHECK(heap[i] == 0);
+    memset(heap, 0x55, 256);
+    CHECK(tinyiree_invoke(&model) == TINYIREE_OK);
+    CHECK(heap[232] == 0x55 && heap[255] == 0x55);
+    CHECK(tinyiree_reset(&model) == TINYIREE_OK);
+    CHECK(heap[231] == 0x55 && heap[232] == 7 && heap[234] == 9 && heap[255] == 0);
+    program.initial_state = NULL;
+    program.initial_state_bytes = 0;
+    CHECK(tinyiree_reset(&model) == TINYIREE_OK);
+    CHECK(heap[231] == 0x55 && heap[232] == 0 && heap[255] == 0);
+    // Without variables nothing is touched.
+    memset(heap, 0x55, 256);
+    CHECK(tinyiree_init(&model, &good, heap, 256) == TINYIREE_OK);
+    CHECK(tinyiree_reset(&model) == TINYIREE_OK && heap[0] == 0x55 && heap[255] == 0x55);
+    free(heap);
+}
+
 static void models_may_run_side_by_side(void) {
     tinyiree_model_t one, other;
     uint8_t *second = aligned_alloc(64, 256);
@@ -212,7 +244,10 @@ int main(void) {
     CHECK(tinyiree_at(NULL, 0) == NULL);
     tinyiree_model_t zero = {0};
     CHECK(tinyiree_invoke(&zero) == TINYIREE_ERROR_NOT_INITIALIZED);
+    CHECK(tinyiree_reset(NULL) == TINYIREE_ERROR_NULL_POINTER);
+    CHECK(tinyiree_reset(&zero) == TINYIREE_ERROR_NOT_INITIALIZED);
     init_refuses();
+    reset_gives_variables_their_initial_values();
     invoke_runs_the_steps();
     models_may_run_side_by_side();
     status_has_text();

@@ -69,7 +69,7 @@ def board_of(tmp_path: Path, text: str) -> Board:
 
 
 def test_bad_board(tmp_path: Path) -> None:
-    with pytest.raises(TinyireeError, match="chip 'stm32f446': .* did you mean 'stm32f446re'"):
+    with pytest.raises(TinyireeError, match=r"chip 'stm32f446': .* did you mean 'stm32f446re'"):
         board_of(tmp_path, 'chip = "stm32f446"\n')
     with pytest.raises(TinyireeError, match="clock_hz of at most 180000000, that of chip"):
         board_of(tmp_path, 'chip = "stm32f446re"\nclock_hz = 200_000_000\n')

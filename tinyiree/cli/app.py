@@ -7,10 +7,13 @@ import traceback
 import typer
 
 from tinyiree.cli.bench import bench
+from tinyiree.cli.boards import boards, fit
 from tinyiree.cli.build import build
 from tinyiree.cli.demo import demo
 from tinyiree.cli.device import report, run, verify
+from tinyiree.cli.evaluate import evaluate
 from tinyiree.cli.lists import ops, passes, targets
+from tinyiree.cli.sample import sample
 from tinyiree.errors import TinyireeError
 
 app = typer.Typer(
@@ -20,9 +23,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (build, run, verify, report, targets, passes, ops, demo):
+for command in (build, run, verify, evaluate, report, fit, targets, boards, passes, ops, demo):
     app.command()(command)
 app.add_typer(bench, name="bench")
+app.add_typer(sample, name="sample")
 
 
 def main() -> None:

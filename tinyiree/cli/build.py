@@ -1,5 +1,6 @@
 """``tinyiree build``."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, cast, get_args
@@ -10,11 +11,14 @@ from rich.table import Table
 from tinyiree.api import build as build_model
 from tinyiree.api import pipeline
 from tinyiree.cli.console import ShownProgress, out
+from tinyiree.cli.sizes import bytes_of
 from tinyiree.errors import TinyireeError
+from tinyiree.interleave.goal import Optimize
 from tinyiree.passes.settings import LayerRule, RangeMethod
 from tinyiree.report.terminal import render
 from tinyiree.settings import Format, Int8, ToolchainName
 from tinyiree.tensors import read_npz
+from tinyiree.tune import TuneKernels
 
 
 def build(
@@ -24,7 +28,12 @@ def build(
             help="FILE.py:NAME, or a .pt2, .onnx, .tflite or .mlir file", metavar="MODEL"
         ),
     ],
-    target: Annotated[str, typer.Option(help="core to build for; see `tinyiree targets`")],
+    target: Annotated[
+        str | None, typer.Option(help="core to build for; see `tinyiree targets`")
+    ] = None,
+    board: Annotated[
+        str | None, typer.Option(help="board that it has to fit; see `tinyiree boards`")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="folder; default build/NAME-TARGET")
     ] = None,
@@ -49,28 +58,47 @@ def build(
         list[str] | None, typer.Option(help="pattern of layer names to compute in float")
     ] = None,
     toolchain: Annotated[str, typer.Option(help="zig or gcc, for the self-test image")] = "zig",
+    optimize: Annotated[
+        str, typer.Option(help="speed; or ram, for up to a third more instructions")
+    ] = "speed",
+    ram_limit: Annotated[
+        str | None, typer.Option(help="most that the arena may have, such as 16K")
+    ] = None,
+    ram_bank: Annotated[
+        list[str] | None,
+        typer.Option(help="a memory, such as dtcm=64K; several, the fastest first"),
+    ] = None,
     dump_ir: Annotated[
         Path | None, typer.Option(help="folder that receives the module after every pass")
     ] = None,
     pass_timing: Annotated[bool, typer.Option(help="print where the time goes")] = False,
+    tune: Annotated[
+        bool, typer.Option(help="measure all kernels for each layer, and take the best")
+    ] = False,
 ) -> None:
     """Build a model: C sources, a static library, and a self-test image."""
     times: list[tuple[str, float]] = []
     stem = name or Path(model.rpartition(":")[2] or model).stem
-    folder = output or Path("build") / f"{stem}-{target}"
+    folder = output or Path("build") / f"{stem}-{board or target}"
     with ShownProgress() as progress:
         built = build_model(
             model,
             target=target,
+            board=board,
             out=folder,
-            quantize=_quantization(
+            quantize=quantization(
                 quantize, calibration, range_method, percentile, not per_tensor, keep_float or ()
             ),
-            input_shapes=[_shape(text) for text in input_shape or ()],
+            input_shapes=[shape(text) for text in input_shape or ()],
             name=name,
             formats=[cast(Format, part.strip()) for part in formats.split(",")],
-            pipeline=pipeline(target),
+            pipeline=pipeline(target).replace("select-kernels", TuneKernels())
+            if tune
+            else pipeline(target),
             toolchain=cast(ToolchainName, _choice("--toolchain", toolchain, ("zig", "gcc"))),
+            optimize=cast(Optimize, _choice("--optimize", optimize, get_args(Optimize))),
+            ram_limit=bytes_of("--ram-limit", ram_limit) if ram_limit is not None else None,
+            ram_banks=banks(ram_bank or ()),
             dump_ir=dump_ir,
             observe=lambda step, seconds: times.append((step, seconds)),
             progress=progress,
@@ -78,17 +106,18 @@ def build(
     out.print(render(built.report))
     if pass_timing:
         out.print(_timing(times))
-    out.print(f"built {built.manifest.name} for {target} in {folder}")
+    out.print(f"built {built.manifest.name} for {board or target} in {folder}")
 
 
-def _quantization(
+def quantization(
     quantize: str,
     calibration: Path | None,
-    method: str,
-    percentile: float,
-    per_channel: bool,
-    keep_float: Sequence[str],
+    method: str = "min-max",
+    percentile: float = 99.99,
+    per_channel: bool = True,
+    keep_float: Sequence[str] = (),
 ) -> Int8 | None:
+    """What ``--quantize`` and the options beside it ask for."""
     if _choice("--quantize", quantize, ("int8", "none")) == "none":
         if calibration is not None:
             raise TinyireeError(
@@ -106,23 +135,37 @@ def _quantization(
     )
 
 
+def banks(texts: Sequence[str]) -> dict[str, int]:
+    """What all ``--ram-bank`` say: bytes by name, in their order."""
+    found: dict[str, int] = {}
+    for text in texts:
+        name, _, size = text.partition("=")
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) or name in found:
+            raise TinyireeError(
+                f"--ram-bank {text}: expected a new name and a size, such as dtcm=64K"
+            )
+        found[name] = bytes_of("--ram-bank", size)
+    return found
+
+
 def _choice(option: str, value: str, allowed: Sequence[str]) -> str:
     if value not in allowed:
         raise TinyireeError(f"{option} {value}: expected one of {', '.join(allowed)}")
     return value
 
 
-def _shape(text: str) -> tuple[int, ...]:
+def shape(text: str) -> tuple[int, ...]:
+    """What one ``--input-shape`` says."""
     try:
-        shape = tuple(int(part) for part in text.split(","))
+        numbers = tuple(int(part) for part in text.split(","))
     except ValueError:
-        shape = ()
-    if not shape or min(shape) < 1:
+        numbers = ()
+    if not numbers or min(numbers) < 1:
         raise TinyireeError(
             f"--input-shape {text}: expected positive integers separated by commas, such as "
             "1,1,28,28"
         )
-    return shape
+    return numbers
 
 
 def _timing(times: Sequence[tuple[str, float]]) -> Table:

@@ -9,6 +9,10 @@ import typer
 from tinyiree.built import open_build
 from tinyiree.cli.console import ShownProgress, out
 from tinyiree.errors import TinyireeError
+from tinyiree.evaluation import read as read_evaluation
+from tinyiree.evaluation.evaluate import FILE as EVALUATION
+from tinyiree.report.html import render_page
+from tinyiree.report.memory_map import memory_map
 from tinyiree.report.terminal import render
 from tinyiree.sim import Simulator
 from tinyiree.tensors import read_npz
@@ -74,9 +78,35 @@ def verify(
         raise typer.Exit(1)
 
 
-def report(folder: Folder) -> None:
-    """Print what a build costs; `tinyiree run` measures instructions and stack."""
-    out.print(render(open_build(folder).report))
+def report(
+    folder: Folder,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="the arena over time: a row a step, a letter a tensor")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="write one page of HTML, which needs no other file")
+    ] = None,
+    evaluation: Annotated[
+        Path | None, typer.Option(help="evaluation.json; by default the one in DIR, if there is")
+    ] = None,
+) -> None:
+    """What a build costs; `tinyiree run` measures instructions and stack, `evaluate` accuracy."""
+    found = open_build(folder).report
+    beside = folder / EVALUATION
+    if evaluation is None and beside.is_file():
+        evaluation = beside
+    judged = read_evaluation(evaluation) if evaluation is not None else None
+    if html is not None:
+        _check_writable(html)
+        try:
+            html.write_text(render_page(found, judged), encoding="utf-8")
+        except OSError as error:
+            raise TinyireeError(f"cannot write {html}: {error.strerror}") from error
+        out.print(f"written to {html}")
+    if memory:
+        print(memory_map(found))
+    elif html is None:
+        out.print(render(found, judged))
 
 
 def _simulator(name: str) -> Simulator:

@@ -40,10 +40,14 @@ def ops() -> None:
     table.title_justify = "left"
     for heading in ("frontend", "operation", "element types", "becomes", "family"):
         table.add_column(heading)
+    notes: dict[str, int] = {}
     for op in supported_ops():
         becomes = ", ".join(op.becomes) or "(nothing)"
-        table.add_row(op.frontend, op.name, ", ".join(op.dtypes), becomes, op.family)
+        mark = f" ({notes.setdefault(op.note, len(notes) + 1)})" if op.note else ""
+        table.add_row(op.frontend, op.name, ", ".join(op.dtypes) + mark, becomes, op.family)
     out.print(table)
+    for note, number in notes.items():
+        out.print(f"({number}) {note}", highlight=False)
     table = Table(box=None, title="normal form", title_justify="left")
     for heading in ("operator", "element types", "what it is"):
         table.add_column(heading)

@@ -1,20 +1,24 @@
 """NAME.h and NAME.c from a placed program."""
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tinyiree.emit.program import IoTensor, Program
+from tinyiree.emit.chains import ChainCode, chain_at, encode
+from tinyiree.emit.program import BANK_SHIFT, IoTensor, Program
 from tinyiree.errors import TinyireeError
-from tinyiree.iree.schedule import Copy, Dispatch, Fill, KernelCall
+from tinyiree.iree.schedule import Copy, Dispatch, Fill, KernelCall, Span
 from tinyiree.kernels.structs import emit
 
 ARENA_ALIGNMENT = 16
 
 C_TYPES: dict[str, str] = {
     "int8": "int8_t",
+    "uint8": "uint8_t",
+    "bool": "uint8_t",
     "int16": "int16_t",
     "int32": "int32_t",
     "int64": "int64_t",
@@ -47,6 +51,7 @@ class _Call:
     function: str
     params: str
     rows: int
+    chunk: int
     constants: str
 
 
@@ -101,7 +106,10 @@ def render(program: Program) -> tuple[str, str]:
         "bindings": bindings,
         "words": words,
         "calls": _calls(program),
+        "functions": _functions(program),
+        "initial_state": list(program.initial_state),
         "arena_alignment": ARENA_ALIGNMENT,
+        "banks": _banks(program),
     }
     return (
         environment.get_template("model.h.j2").render(values),
@@ -109,11 +117,17 @@ def render(program: Program) -> tuple[str, str]:
     )
 
 
+def _banks(program: Program) -> list[tuple[str, int]]:
+    """C names and bytes of the banks; empty for a single memory."""
+    names = [re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in program.bank_names]
+    return list(zip(names, program.bank_bytes, strict=True)) if len(names) > 1 else []
+
+
 def _edges(
     program: Program, kind: str, tensors: tuple[IoTensor, ...], buffers: tuple[int, ...]
 ) -> list[_Edge]:
     return [
-        _Edge(tensor, kind, str(i) if len(tensors) > 1 else "", program.plan.offsets[buffer])
+        _Edge(tensor, kind, str(i) if len(tensors) > 1 else "", program.offset(Span(buffer, 0, 0)))
         for i, (tensor, buffer) in enumerate(zip(tensors, buffers, strict=True))
     ]
 
@@ -124,7 +138,19 @@ def _tables(program: Program) -> tuple[list[_Row], list[int], list[int]]:
     bindings: list[int] = []
     words: list[int] = []
     calls = 0
-    for step in program.schedule.steps:
+    skipped = 0
+    for number, step in enumerate(program.schedule.steps):
+        if number < skipped:
+            continue
+        chain = chain_at(program.schedule.steps, number)
+        if chain:
+            # The chain takes the start of each bank, and finds all else by itself.
+            starts = [bank << BANK_SHIFT for bank in range(len(program.bank_bytes))]
+            first, comment = _share(bindings, starts), f"{len(chain)} parts"
+            rows.append(_Row("KERNEL", len(starts), calls, first, 0, comment))
+            calls += 1
+            skipped = number + len(chain)
+            continue
         match step:
             case Dispatch():
                 offsets = [program.offset(span) for span in step.bindings]
@@ -158,14 +184,44 @@ def _tables(program: Program) -> tuple[list[_Row], list[int], list[int]]:
 
 
 def _calls(program: Program) -> list[_Call]:
-    """The kernel calls in order, each with constants of its own."""
+    """The kernel calls in order, each with constants of its own; a chain is one."""
     calls = []
-    for step in program.schedule.steps:
-        if isinstance(step, KernelCall):
-            params = f"layer{step.group}"
+    steps = program.schedule.steps
+    number = chains = 0
+    while number < len(steps):
+        step = steps[number]
+        chain = chain_at(steps, number)
+        if chain:
+            name = f"chain{chains}"
+            source = _chain_source(program, encode(program, chain), name)
+            calls.append(_Call("tinyiree_run_chain", name, 1, 1, source))
+            chains += 1
+        elif isinstance(step, KernelCall):
+            params, chunk = f"layer{step.group}", step.chunk or step.rows
             constants = emit(program.kernels.constants[step.group], params, _WEIGHTS)
-            calls.append(_Call(step.function, params, step.rows, constants))
+            calls.append(_Call(step.function, params, step.rows, chunk, constants))
+        number += len(chain) or 1
     return calls
+
+
+def _chain_source(program: Program, code: ChainCode, name: str) -> str:
+    """The constants of a chain's layers, its calls and its words."""
+    parts = [
+        emit(program.kernels.constants[step.group], f"layer{step.group}", _WEIGHTS)
+        for step in code.layers
+    ]
+    parts.append(f"static const tinyiree_chain_call_t {name}_calls[] = {{\n")
+    parts += [f"    {{ {step.function}, &layer{step.group} }},\n" for step in code.layers]
+    parts.append(f"}};\nstatic const uint32_t {name}_words[] = {{\n")
+    parts += [f"    {', '.join(f'0x{word:x}' for word in line)},\n" for line in code.lines]
+    parts.append(f"}};\nstatic const tinyiree_chain_t {name} = {{ {name}_words, {name}_calls }};\n")
+    return "".join(parts)
+
+
+def _functions(program: Program) -> list[str]:
+    """The kernels that the program calls."""
+    steps = program.schedule.steps
+    return list(dict.fromkeys(step.function for step in steps if isinstance(step, KernelCall)))
 
 
 def _share(table: list[int], run: list[int]) -> int:

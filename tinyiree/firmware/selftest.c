@@ -56,7 +56,8 @@ static int read_inputs(int32_t file, const tinyiree_program_t *program) {
         uint32_t missing = io->bytes;
         // A host may return less than it has: only a read of nothing is the end of the file.
         while (missing > 0) {
-            void *target = arena + io->offset + (io->bytes - missing);
+            uint8_t *start = (uint8_t *)tinyiree_address(model.arena, io->offset);
+            void *target = start + (io->bytes - missing);
             const uint32_t left = semihosting_read(file, target, missing);
             if (left >= missing)
                 return i == 0 && missing == io->bytes ? 0 : -1;
@@ -72,14 +73,26 @@ static int write_record(int32_t file, const tinyiree_program_t *program, int32_t
     missing += semihosting_write(file, &stack_bytes, sizeof stack_bytes);
     for (unsigned i = 0; i < program->output_count; ++i) {
         const tinyiree_io_t *io = &program->io[program->input_count + i];
-        missing += semihosting_write(file, arena + io->offset, io->bytes);
+        const void *start = tinyiree_address(model.arena, io->offset);
+        missing += semihosting_write(file, start, io->bytes);
     }
     return missing == 0;
 }
 
 int tinyiree_selftest(void) {
     const tinyiree_program_t *program = &TINYIREE_SELFTEST_PROGRAM;
+#if TINYIREE_MAX_BANKS > 1
+    // The arenas of all banks follow each other.
+    void *arenas[TINYIREE_MAX_BANKS] = {arena};
+    size_t bytes[TINYIREE_MAX_BANKS] = {program->arena_bytes};
+    for (unsigned i = 0; i < program->more_banks; ++i) {
+        arenas[i + 1] = (uint8_t *)arenas[i] + bytes[i];
+        bytes[i + 1] = program->bank_bytes[i];
+    }
+    const tinyiree_status_t status = tinyiree_init_banks(&model, program, arenas, bytes);
+#else
     const tinyiree_status_t status = tinyiree_init(&model, program, arena, sizeof arena);
+#endif
     if (status != TINYIREE_OK) {
         semihosting_print("tinyiree: init: status ");
         semihosting_print_unsigned((uint32_t)status);

@@ -2,10 +2,10 @@
 
 #include "startup.h"
 
-void tinyiree_reset(void) __attribute__((noreturn));
+void tinyiree_entry(void) __attribute__((noreturn));
 void tinyiree_exception(void);
 
-void tinyiree_reset(void) {
+void tinyiree_entry(void) {
 #if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
     // CPACR (DDI 0403, B3.2.20; DDI 0553, D1.2): full access to CP10 and CP11, which MVE shares.
     *(volatile uint32_t *)0xE000ED88u |= 0xFu << 20;
@@ -38,7 +38,7 @@ __attribute__((section(".tinyiree.vectors"), used)) static const struct {
     uint32_t *stack;
     vector_t handlers[15];
 } vectors = {tinyiree_stack_top,
-             {tinyiree_reset, tinyiree_exception, tinyiree_exception, tinyiree_exception,
+             {tinyiree_entry, tinyiree_exception, tinyiree_exception, tinyiree_exception,
               tinyiree_exception, tinyiree_exception, tinyiree_exception, tinyiree_exception,
               tinyiree_exception, tinyiree_exception, tinyiree_exception, tinyiree_exception,
               tinyiree_exception, tinyiree_exception, tinyiree_exception}};

@@ -23,7 +23,7 @@ __attribute__((noreturn, used, aligned(4))) static void trap(void) {
     tinyiree_fault(cause, address);
 }
 
-__attribute__((naked, section(".tinyiree.vectors"), used)) void tinyiree_reset(void) {
+__attribute__((naked, section(".tinyiree.vectors"), used)) void tinyiree_entry(void) {
     // clang-format off
   __asm__ volatile(
       ".option push\n"

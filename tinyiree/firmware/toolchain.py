@@ -35,7 +35,7 @@ CODE_FLAGS = (
 
 
 # First function of an image, defined by the startup codes.
-ENTRY = "tinyiree_reset"
+ENTRY = "tinyiree_entry"
 
 
 class Toolchain(Protocol):
@@ -77,7 +77,10 @@ class _Driver:
     def link(self, objects: Sequence[Path], linker_script: Path, out: Path) -> None:
         driver = (*self.compiler, *self.core_flags, *self.link_flags)
         # The entry is named again: Zig's driver asks for its own one over the script's ENTRY.
-        options = ("-static", "-Wl,--gc-sections", f"-Wl,-e,{ENTRY}", "-T", str(linker_script))
+        # With pages, a linker loads the ELF header too where a memory does not begin with a page.
+        pages = "-Wl,-z,max-page-size=64"
+        entry = f"-Wl,-e,{ENTRY}"
+        options = ("-static", "-Wl,--gc-sections", pages, entry, "-T", str(linker_script))
         files = [str(path) for path in objects]
         _run((*driver, *options, *files, *self.libraries, "-o", str(out)))
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from iree.compiler import ir
 
 from tinyiree.errors import TinyireeError
+from tinyiree.ir.state import states_of
 from tinyiree.iree.session import Session
 from tinyiree.passes.lower import lower
 
@@ -28,18 +29,33 @@ class HostModule:
 
     Args:
         vmfb: the compiled module, whose ``main`` takes and gives tensors.
+        states: initial values of the model's variables, which are its last arguments and results.
     """
 
-    def __init__(self, vmfb: bytes) -> None:
+    def __init__(self, vmfb: bytes, states: Sequence[Array] = ()) -> None:
         self._config = rt.Config("local-sync")
         module = rt.VmModule.copy_buffer(self._config.vm_instance, vmfb)
         self._main = rt.load_vm_module(module, self._config)["main"]
+        self._initial = list(states)
+        self._states = list(states)
+
+    def reset(self) -> None:
+        """Start a new stream: give the variables their initial values."""
+        self._states = list(self._initial)
 
     def __call__(self, inputs: Sequence[Array]) -> list[Array]:
-        """One inference: arrays in the order of main's arguments, results in theirs."""
-        result = self._main(*[np.ascontiguousarray(array) for array in inputs])
+        """One inference: arrays in the order of main's arguments, results in theirs.
+
+        Variables are neither among the arguments nor among the results: they go from one call to
+        the next.
+        """
+        given = [*inputs, *self._states]
+        result = self._main(*[np.ascontiguousarray(array) for array in given])
         results = result if isinstance(result, (tuple, list)) else [result]
-        return [np.array(array.to_host()) for array in results]
+        arrays = [np.array(array.to_host()) for array in results]
+        outputs = len(arrays) - len(self._states)
+        self._states = arrays[outputs:]
+        return arrays[:outputs]
 
 
 def compile_vmfb(lowered: str) -> bytes:
@@ -51,17 +67,18 @@ def compile_vmfb(lowered: str) -> bytes:
 
 def compile_host(module: ir.Module) -> HostModule:
     """Compile a module in normal form for this machine and load it."""
-    return HostModule(compile_vmfb(lower(module).text))
+    initial = [state.initial for state in states_of(module)]
+    return HostModule(compile_vmfb(lower(module).text), initial)
 
 
-def load(path: Path) -> HostModule:
-    """Load a host module that a build wrote.
+def load(path: Path, states: Sequence[Array] = ()) -> HostModule:
+    """Load a host module that a build wrote, with the initial values of the model's variables.
 
     Raises:
         TinyireeError: the file is missing or is not one.
     """
     try:
-        return HostModule(path.read_bytes())
+        return HostModule(path.read_bytes(), states)
     except OSError as error:
         raise TinyireeError(f"cannot read the host module {path}: {error.strerror}") from error
     except (RuntimeError, ValueError) as error:

@@ -16,7 +16,7 @@ from iree.compiler.dialects import stream
 from tinyiree.errors import TinyireeError
 from tinyiree.passes.lower import REGION_LOCATION
 
-BufferKind = Literal["input", "output", "transient", "scratch"]
+BufferKind = Literal["input", "output", "transient", "scratch", "state"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Buffer:
 
     Attributes:
         kind: whether the application writes it (input), reads it (output), a later step reads it
-            (transient), or nobody but the step itself (scratch).
+            (transient), nobody but the step itself (scratch), or the next invocation (state).
         size: bytes.
     """
 
@@ -70,6 +70,9 @@ class KernelCall:
         rows: of its output.
         bindings: inputs, output, and scratch if it has any.
         writes: for each binding, whether the kernel writes it.
+        chunk: rows that are computed at a time, from the bottom up; 0: all of them at once.
+        part: the rows ``[first, last)`` that this call computes; None: all. A binding whose rows
+            are not all in memory names where its first row would lie, be it outside of its buffer.
     """
 
     kernel: str
@@ -78,6 +81,13 @@ class KernelCall:
     rows: int
     bindings: tuple[Span, ...]
     writes: tuple[bool, ...]
+    chunk: int = 0
+    part: tuple[int, int] | None = None
+
+    @property
+    def calls(self) -> int:
+        """How many times the function is called."""
+        return -(-self.rows // self.chunk) if self.chunk else 1
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,7 @@ class Fill:
 
 @dataclass(frozen=True)
 class Copy:
-    """Bytes copied between spans of equal length that do not overlap."""
+    """Bytes copied between spans of equal length, which may overlap: all is read first."""
 
     source: Span
     target: Span
@@ -109,12 +119,15 @@ class Schedule:
         inputs: for each argument of main the index of its buffer.
         outputs: for each result of main the index of its buffer (which may be an input's).
         steps: in order of execution.
+        states: the buffers of the model's variables, once ``tie_states`` has taken them out of
+            inputs and outputs.
     """
 
     buffers: tuple[Buffer, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     steps: tuple[Step, ...]
+    states: tuple[int, ...] = ()
 
 
 def read_schedule(module: ir.Operation, input_bytes: Sequence[int]) -> Schedule:
@@ -260,8 +273,11 @@ class _Reader:
         return self._slice(offset, size)
 
     def _slice(self, offset: ir.Value, size: int) -> Span:
-        """A range of the transient slab: its offset is a result of the pack op."""
-        operation = offset.owner.operation
+        """A range of the transient slab: its offset is a result of the pack op, or beyond one."""
+        operation, inside = offset.owner.operation, 0
+        if operation.name == "arith.addi":
+            offset, more = operation.operands
+            operation, inside = offset.owner.operation, _constant(more)
         if operation.name != "stream.resource.pack":
             raise _inexpressible(operation)
         number = ir.OpResult(offset).result_number
@@ -271,7 +287,7 @@ class _Reader:
             self._slices[key] = self._add(
                 "transient", _constant(list(pack.dynamic_slice_sizes)[number - 1])
             )
-        return Span(self._slices[key], 0, size)
+        return Span(self._slices[key], inside, size)
 
 
 def _resource_size(operation: ir.Operation) -> int:

@@ -10,6 +10,7 @@ from iree.compiler import ir
 
 from tinyiree.errors import TinyireeError
 from tinyiree.firmware import slim_library
+from tinyiree.iree.align import aligned
 from tinyiree.iree.schedule import Schedule, read_schedule
 from tinyiree.iree.session import Session
 from tinyiree.targets import Core
@@ -91,7 +92,7 @@ def compile_static(
     session.advance("flow")
     for pipeline in _TO_ALLOCATION:
         session.run_passes(pipeline)
-    schedule = read_schedule(session.module, input_bytes)
+    schedule = aligned(read_schedule(session.module, input_bytes), BINDING_ALIGNMENT)
     session.run_passes(_FROM_ALLOCATION, reached="stream")
     _set_binding_alignment(session.module)
     session.advance("end")

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tinyiree.emit.occupancy import accesses, rows_used
 from tinyiree.emit.program import Program
+from tinyiree.interleave.occupancy import accesses, rows_used
 from tinyiree.iree.schedule import Dispatch, Fill, KernelCall, Step
 from tinyiree.kernels.walk import OVER_READ
 from tinyiree.passes.lower import DispatchGroup

@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #define WEAK __attribute__((weak))
+// Another name for the code of a function below.
+#define SAME_AS(name) __attribute__((weak, alias(name)))
 
 // Memory of any type, read and written as words.
 typedef uint32_t __attribute__((may_alias)) word_t;
@@ -53,32 +55,32 @@ WEAK void *memset(void *target, int value, size_t bytes) {
 #if defined(__arm__)
 // Run-time ABI for the Arm Architecture (Arm IHI 0043), 5.3.4: LLVM calls these. The forms for
 // aligned memory may be the general ones; note the order of the arguments of memset.
-#define ARM_MOVE(name)                                                                             \
-    void name(void *target, const void *source, size_t bytes);                                     \
-    WEAK void name(void *target, const void *source, size_t bytes) {                               \
-        memmove(target, source, bytes);                                                            \
-    }
-#define ARM_SET(name)                                                                              \
-    void name(void *target, size_t bytes, int value);                                              \
-    WEAK void name(void *target, size_t bytes, int value) {                                        \
-        memset(target, value, bytes);                                                              \
-    }
-#define ARM_CLEAR(name)                                                                            \
-    void name(void *target, size_t bytes);                                                         \
-    WEAK void name(void *target, size_t bytes) {                                                   \
-        memset(target, 0, bytes);                                                                  \
-    }
+#define ARM_MOVE(attribute, name)                                                                  \
+    attribute void name(void *target, const void *source, size_t bytes)
+#define ARM_SET(attribute, name)   attribute void name(void *target, size_t bytes, int value)
+#define ARM_CLEAR(attribute, name) attribute void name(void *target, size_t bytes)
 
-ARM_MOVE(__aeabi_memcpy)
-ARM_MOVE(__aeabi_memcpy4)
-ARM_MOVE(__aeabi_memcpy8)
-ARM_MOVE(__aeabi_memmove)
-ARM_MOVE(__aeabi_memmove4)
-ARM_MOVE(__aeabi_memmove8)
-ARM_SET(__aeabi_memset)
-ARM_SET(__aeabi_memset4)
-ARM_SET(__aeabi_memset8)
-ARM_CLEAR(__aeabi_memclr)
-ARM_CLEAR(__aeabi_memclr4)
-ARM_CLEAR(__aeabi_memclr8)
+ARM_MOVE(WEAK, __aeabi_memcpy);
+ARM_SET(WEAK, __aeabi_memset);
+ARM_CLEAR(WEAK, __aeabi_memclr);
+
+ARM_MOVE(WEAK, __aeabi_memcpy) {
+    memmove(target, source, bytes);
+}
+ARM_SET(WEAK, __aeabi_memset) {
+    memset(target, value, bytes);
+}
+ARM_CLEAR(WEAK, __aeabi_memclr) {
+    memset(target, 0, bytes);
+}
+
+ARM_MOVE(SAME_AS("__aeabi_memcpy"), __aeabi_memcpy4);
+ARM_MOVE(SAME_AS("__aeabi_memcpy"), __aeabi_memcpy8);
+ARM_MOVE(SAME_AS("__aeabi_memcpy"), __aeabi_memmove);
+ARM_MOVE(SAME_AS("__aeabi_memcpy"), __aeabi_memmove4);
+ARM_MOVE(SAME_AS("__aeabi_memcpy"), __aeabi_memmove8);
+ARM_SET(SAME_AS("__aeabi_memset"), __aeabi_memset4);
+ARM_SET(SAME_AS("__aeabi_memset"), __aeabi_memset8);
+ARM_CLEAR(SAME_AS("__aeabi_memclr"), __aeabi_memclr4);
+ARM_CLEAR(SAME_AS("__aeabi_memclr"), __aeabi_memclr8);
 #endif

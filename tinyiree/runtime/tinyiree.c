@@ -57,25 +57,74 @@ static tinyiree_status_t find_functions(const tinyiree_program_t *program,
     return TINYIREE_OK;
 }
 
+static tinyiree_status_t check_arena(const tinyiree_program_t *program, const void *arena,
+                                     size_t bytes, size_t needed) {
+    if (arena == NULL)
+        return TINYIREE_ERROR_NULL_POINTER;
+    if (bytes < needed)
+        return TINYIREE_ERROR_ARENA_TOO_SMALL;
+    if (((uintptr_t)arena & (program->arena_alignment - 1u)) != 0)
+        return TINYIREE_ERROR_ARENA_MISALIGNED;
+    return TINYIREE_OK;
+}
+
 tinyiree_status_t tinyiree_init(tinyiree_model_t *model, const tinyiree_program_t *program,
                                 void *arena, size_t arena_bytes) {
     if (model == NULL)
         return TINYIREE_ERROR_NULL_POINTER;
     model->program = NULL;
     model->functions = NULL;
-    model->arena = NULL;
-    if (program == NULL || arena == NULL)
+    if (program == NULL)
         return TINYIREE_ERROR_NULL_POINTER;
-    if (arena_bytes < program->arena_bytes)
-        return TINYIREE_ERROR_ARENA_TOO_SMALL;
-    if (((uintptr_t)arena & (program->arena_alignment - 1u)) != 0) {
-        return TINYIREE_ERROR_ARENA_MISALIGNED;
-    }
-    const tinyiree_status_t status = find_functions(program, &model->functions);
+#if TINYIREE_MAX_BANKS > 1
+    // A program in several banks has an init of its own.
+    if (program->more_banks != 0)
+        return TINYIREE_ERROR_ABI_MISMATCH;
+#endif
+    tinyiree_status_t status = check_arena(program, arena, arena_bytes, program->arena_bytes);
+    if (status == TINYIREE_OK)
+        status = find_functions(program, &model->functions);
     if (status != TINYIREE_OK)
         return status;
     model->program = program;
-    model->arena = (uint8_t *)arena;
+    model->arena[0] = arena;
+    return tinyiree_reset(model);
+}
+
+#if TINYIREE_MAX_BANKS > 1
+tinyiree_status_t tinyiree_init_banks(tinyiree_model_t *model, const tinyiree_program_t *program,
+                                      void *const *arenas, const size_t *arena_bytes) {
+    if (model == NULL)
+        return TINYIREE_ERROR_NULL_POINTER;
+    model->program = NULL;
+    model->functions = NULL;
+    if (program == NULL || arenas == NULL || arena_bytes == NULL)
+        return TINYIREE_ERROR_NULL_POINTER;
+    if (program->more_banks >= TINYIREE_MAX_BANKS)
+        return TINYIREE_ERROR_ABI_MISMATCH;
+    tinyiree_status_t status = find_functions(program, &model->functions);
+    for (unsigned i = 0; i <= program->more_banks && status == TINYIREE_OK; ++i) {
+        const size_t needed = i == 0 ? program->arena_bytes : program->bank_bytes[i - 1];
+        status = check_arena(program, arenas[i], arena_bytes[i], needed);
+        model->arena[i] = arenas[i];
+    }
+    if (status != TINYIREE_OK)
+        return status;
+    model->program = program;
+    return tinyiree_reset(model);
+}
+#endif
+
+tinyiree_status_t tinyiree_reset(tinyiree_model_t *model) {
+    if (model == NULL)
+        return TINYIREE_ERROR_NULL_POINTER;
+    const tinyiree_program_t *program = model->program;
+    if (program == NULL)
+        return TINYIREE_ERROR_NOT_INITIALIZED;
+    uint8_t *state = (uint8_t *)model->arena[0] + (program->arena_bytes - program->state_bytes);
+    memset(state, 0, program->state_bytes);
+    if (program->initial_state != NULL)
+        memmove(state, program->initial_state, program->initial_state_bytes);
     return TINYIREE_OK;
 }
 
@@ -121,13 +170,33 @@ __attribute__((noinline)) static int run_grid(tinyiree_dispatch_fn_t function,
     return 0;
 }
 
+// Out of line for the same reason.
+__attribute__((noinline)) static void run_rows(const tinyiree_kernel_call_t *call,
+                                               void *const *pointers) {
+    for (uint32_t last = call->rows, first; last > 0; last = first) {
+        first = last > call->chunk ? last - call->chunk : 0;
+        call->function(call->params, pointers, first, last);
+    }
+}
+
+// Where an offset of the tables lies, given `arena`.
+#if TINYIREE_MAX_BANKS > 1
+#define AT(offset) (uint8_t *)tinyiree_address(arena, (uint32_t)(offset))
+#else
+#define AT(offset) (arena + (offset))
+#endif
+
 tinyiree_status_t tinyiree_invoke(tinyiree_model_t *model) {
     if (model == NULL)
         return TINYIREE_ERROR_NULL_POINTER;
     const tinyiree_program_t *program = model->program;
     if (program == NULL)
         return TINYIREE_ERROR_NOT_INITIALIZED;
-    uint8_t *arena = model->arena;
+#if TINYIREE_MAX_BANKS > 1
+    void *const *arena = model->arena;
+#else
+    uint8_t *arena = (uint8_t *)model->arena[0];
+#endif
     const tinyiree_dispatch_fn_t *functions = model->functions;
     void *pointers[TINYIREE_MAX_BINDINGS];
     tinyiree_workgroup_state_t group = {0, 0, 0, 0, 0, NULL, 0};
@@ -139,7 +208,7 @@ tinyiree_status_t tinyiree_invoke(tinyiree_model_t *model) {
         if (step->kind <= TINYIREE_DISPATCH_GRID) {
             const unsigned count = step->binding_count;
             for (unsigned i = 0; i < count; ++i)
-                pointers[i] = arena + *binding++;
+                pointers[i] = AT(*binding++);
             state.binding_count = (uint8_t)count;
             state.binding_lengths = binding;
             const tinyiree_dispatch_fn_t function = functions[step->entry];
@@ -152,13 +221,12 @@ tinyiree_status_t tinyiree_invoke(tinyiree_model_t *model) {
         } else if (step->kind == TINYIREE_KERNEL) {
             const tinyiree_kernel_call_t *call = &program->kernels[step->entry];
             for (unsigned i = 0; i < step->binding_count; ++i)
-                pointers[i] = arena + binding[i];
-            call->function(call->params, pointers, 0, call->rows);
+                pointers[i] = AT(binding[i]);
+            run_rows(call, pointers);
         } else if (step->kind == TINYIREE_FILL) {
-            fill(arena + binding[0], binding[step->binding_count],
-                 program->words[step->first_word]);
+            fill(AT(binding[0]), binding[step->binding_count], program->words[step->first_word]);
         } else {
-            memmove(arena + binding[1], arena + binding[0], binding[step->binding_count]);
+            memmove(AT(binding[1]), AT(binding[0]), binding[step->binding_count]);
         }
     }
     return TINYIREE_OK;
@@ -167,5 +235,14 @@ tinyiree_status_t tinyiree_invoke(tinyiree_model_t *model) {
 void *tinyiree_at(const tinyiree_model_t *model, size_t offset) {
     if (model == NULL || model->program == NULL)
         return NULL;
-    return offset < model->program->arena_bytes ? model->arena + offset : NULL;
+#if TINYIREE_MAX_BANKS > 1
+    const unsigned bank = (unsigned)(offset >> 30);
+    if (bank > model->program->more_banks)
+        return NULL;
+    const uint32_t bytes =
+        bank == 0 ? model->program->arena_bytes : model->program->bank_bytes[bank - 1];
+    return (offset & 0x3FFFFFFFu) < bytes ? tinyiree_address(model->arena, (uint32_t)offset) : NULL;
+#else
+    return offset < model->program->arena_bytes ? (uint8_t *)model->arena[0] + offset : NULL;
+#endif
 }

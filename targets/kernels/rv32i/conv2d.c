@@ -67,9 +67,9 @@ __attribute__((noinline)) static void run(const tinyiree_mulh_conv2d_t *p, void 
     r.zero_point = (int8_t)p->input_zero_point;
     const uint32_t filter = tinyiree_rv32i_multiply(r.run_inputs, w->kernel_height);
     const uint32_t pixel_step = tinyiree_rv32i_multiply(depth, w->stride_width);
-    int8_t *out = (int8_t *)pointers[1] +
-                  tinyiree_rv32i_multiply(tinyiree_rv32i_multiply(w->out_width, p->out_channels),
-                                          first_row);
+    int8_t *out =
+        (int8_t *)pointers[1] +
+        tinyiree_rv32i_multiply(tinyiree_rv32i_multiply(w->out_width, p->out_channels), first_row);
     for (; first_row < last_row; ++first_row, r.top += w->stride_height) {
         const uint32_t row = tinyiree_rv32i_multiply(in_row, (uint32_t)r.top) -
                              tinyiree_rv32i_multiply(depth, w->pad_left);

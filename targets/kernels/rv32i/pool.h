@@ -5,8 +5,8 @@
 #include "product.h"
 
 typedef struct {
-    const int8_t *in;  // the first tap inside, channel 0
-    uint32_t rows;     // of taps inside
+    const int8_t *in; // the first tap inside, channel 0
+    uint32_t rows;    // of taps inside
     uint32_t columns;
     uint32_t step;     // from a tap to the next
     uint32_t row_step; // from a row of taps to the next
