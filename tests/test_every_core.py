@@ -38,12 +38,14 @@ def test_bytes_are_equal_on_every_core(
     total = sum(layer.instructions or 0 for layer in report.layers)
     rounding = len(report.layers) + 1
     assert abs(total + report.run.runtime_instructions - report.run.instructions) <= rounding
-    # The runtime's own instructions: a loop over the dispatches and nothing else. A chain
-    # multiplies, for which a core without multiplication calls a function.
+    # The runtime's own instructions: a loop over the dispatches, or over the calls of a chain, which
+    # also moves rows, and multiplies: by a function on a core without multiplication.
     core = load(target)
-    each = 60 if core.isa == "arm" or "+m" in core.iree.features else 300
-    calls = sum(layer.calls for layer in report.layers)
-    assert report.run.runtime_instructions <= each * calls + 60
+    calls = [layer.calls for layer in report.layers]
+    each = 80 if max(calls) == 1 else 110
+    if core.isa == "riscv" and "+m" not in core.iree.features:
+        each = 300
+    assert report.run.runtime_instructions <= each * sum(calls) + 60
 
 
 @pytest.mark.parametrize("target", ["cortex-m0plus", "cortex-m4", "rv32imc"])

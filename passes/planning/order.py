@@ -220,8 +220,8 @@ def orders_below(graph: Graph, limit: int) -> Iterator[tuple[int, ...]]:
     """All orders whose peak is below a limit, at most MAX_ORDERS."""
     everything, count = (1 << len(graph.steps)) - 1, 0
     stack: list[tuple[int, tuple[int, ...]]] = [(0, ())]
-    limit = graph.work + MAX_WORK
-    while stack and count < MAX_ORDERS and graph.work < limit:
+    enough = graph.work + MAX_WORK
+    while stack and count < MAX_ORDERS and graph.work < enough:
         done, order = stack.pop()
         if done == everything:
             count += 1
