@@ -38,8 +38,8 @@ def test_bytes_are_equal_on_every_core(
     total = sum(layer.instructions or 0 for layer in report.layers)
     rounding = len(report.layers) + 1
     assert abs(total + report.run.runtime_instructions - report.run.instructions) <= rounding
-    # The runtime's own instructions: a loop over the dispatches, or over the calls of a chain, which
-    # also moves rows, and multiplies: by a function on a core without multiplication.
+    # The runtime's own instructions: a loop over the dispatches, or over the calls of a chain,
+    # which also moves rows, and multiplies: by a function on a core without multiplication.
     core = load(target)
     calls = [layer.calls for layer in report.layers]
     each = 80 if max(calls) == 1 else 110
